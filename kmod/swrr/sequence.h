@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The order of turns among servers of given weights. Pure arithmetic: no
+ * locks, no allocation, nothing of the kernel but its integer types, so the
+ * same source is tested in user space.
+ */
+#ifndef _SWRR_SEQUENCE_H
+#define _SWRR_SEQUENCE_H
+
+#include <linux/types.h>
+
+/* A heap key holds a slot in the upper 48 bits and a server in the lower 16. */
+#define SWRR_INDEX_BITS		16
+#define SWRR_MAX_SERVERS	((1 << SWRR_INDEX_BITS) - 1)
+
+/* Lags are kept in turns, with 32 binary places. */
+#define SWRR_ONE_TURN		(1LL << 32)
+
+/**
+ * struct swrr_server - one server's place in the sequence
+ * @release: first slot of the window of its next turn; may lie in the past
+ * @step: cycle / share, rounded down: the distance of its windows
+ * @lag: turns it is owed, counted at the start (@parked, no @share: still is)
+ * @weight: as configured
+ * @share: @weight divided by what all weights have in common; 0: no turns
+ * @rest: what rounding took off @release, in 1/@share slots
+ * @step_rest: what rounding took off @step, in 1/@share slots
+ * @taken: turns since the last swrr_seq_mark()
+ * @moved: its index in the table that takes over from this one; U32_MAX: none
+ * @residue: the part of @lag too fine for @release and @rest, 32 binary places
+ * @parked: takes no turn for now, because it is full
+ */
+struct swrr_server {
+	s64	release;
+	s64	step;
+	s64	lag;
+	u32	weight;
+	u32	share;
+	u32	rest;
+	u32	step_rest;
+	u32	taken;
+	u32	moved;
+	s32	residue;
+	bool	parked;
+};
+
+/**
+ * struct swrr_seq - a sequence of turns and its state
+ * @server: the servers, heaviest first
+ * @heap: @servers keys; windows that are open grow from the front (ordered by
+ *	deadline), those that are not yet from the back (ordered by release)
+ * @slot: the time: every turn takes one slot
+ * @mark: @slot at the last swrr_seq_mark()
+ * @cycle: sum of the shares: the length of the sequence's period, in turns
+ * @shift: turns by which the active servers together are owed more than the
+ *	windows say, 32 binary places: what inactive servers had in advance
+ * @servers: how many there are
+ * @open: how many windows are open
+ * @closed: how many are not
+ * @hold: time stands still until no window is open
+ * @benched: servers parked since the start, whose slots pass unused
+ */
+struct swrr_seq {
+	struct swrr_server *server;
+	u64	*heap;
+	s64	slot;
+	s64	mark;
+	u64	cycle;
+	s64	shift;
+	u32	servers;
+	u32	open;
+	u32	closed;
+	u32	benched;
+	bool	hold;
+};
+
+u64 swrr_seq_divisor(u64 divisor, u32 weight);
+void swrr_seq_start(struct swrr_seq *seq, bool edited);
+bool swrr_seq_ready(const struct swrr_seq *seq);
+u32 swrr_seq_next(struct swrr_seq *seq);
+bool swrr_seq_mark(struct swrr_seq *seq);
+void swrr_seq_bench(struct swrr_seq *seq, u32 i);
+void swrr_seq_charge(struct swrr_seq *seq, u32 i);
+void swrr_seq_order(struct swrr_seq *seq);
+s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
+
+/**
+ * swrr_seq_active() - does this server take turns?
+ * @server: the server
+ *
+ * Return: true if it has a share and is not parked.
+ */
+static inline bool swrr_seq_active(const struct swrr_server *server)
+{
+	return server->share && !server->parked;
+}
+
+#endif /* _SWRR_SEQUENCE_H */

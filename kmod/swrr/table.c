@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A table of turns: a sequence, the turns it made, and the ticket to them.
+ *
+ * Who draws ticket t has turn t, and nobody else does: so shares are exact
+ * whatever the number of CPUs. Turns are made in batches, under the lock,
+ * until the sequence has come round; from then on its cycle is kept, and a
+ * turn is one atomic addition and a look-up. Where the cycle is too long to
+ * keep, a ring of turns is made as they are needed.
+ *
+ * Until the cycle is kept, a ticket is drawn by compare-and-exchange and only
+ * where its turn is there already; a turn is overwritten only when its ticket
+ * has been drawn, so what was read before a successful exchange is right.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "table.h"
+
+/* Turns that are made at a time, at most. */
+#define BATCH		16
+
+/* Turns that are kept where the cycle is not. */
+#define RING		256
+
+/* A ticket with this bit belongs to a table that was retired. */
+#define RETIRED		S64_MIN
+
+/**
+ * swrr_table_alloc() - make an empty table
+ * @servers: how many
+ * @cycle: the length of their cycle, in turns
+ * @stored: whether to keep it
+ * @lock: the lock of the service
+ *
+ * Context: process; may sleep.
+ * Return: the table, to be freed by kvfree(); NULL without memory.
+ */
+struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored,
+				    spinlock_t *lock)
+{
+	u32 size = stored ? cycle : RING;
+	struct swrr_table *table;
+	size_t bytes = sizeof(*table) +
+		       (size_t)servers * (sizeof(*table->seq.server) +
+					  sizeof(*table->seq.heap) +
+					  sizeof(*table->dest));
+
+	table = kvmalloc(bytes + (size_t)size * sizeof(*table->turn),
+			 GFP_KERNEL);
+	if (!table)
+		return NULL;
+	memset(table, 0, bytes);
+	table->seq.server = (struct swrr_server *)(table + 1);
+	table->seq.heap = (u64 *)(table->seq.server + servers);
+	table->dest = (struct ip_vs_dest **)(table->seq.heap + servers);
+	table->turn = (u16 *)(table->dest + servers);
+	table->seq.servers = servers;
+	table->size = size;
+	table->stored = stored;
+	table->unsettled = true;
+	table->lock = lock;
+	return table;
+}
+
+/* At most a batch, and none after a slot passed unused: see swrr_table_snapshot(). */
+static void make_turns(struct swrr_table *table)
+{
+	struct swrr_seq *seq = &table->seq;
+	u32 batch = min_t(u32, BATCH, table->size);
+	u64 filled = table->filled;
+	bool round = false;
+
+	do {
+		WRITE_ONCE(table->turn[filled % table->size],
+			   swrr_seq_next(seq));
+		filled++;
+		if (filled - table->mark == seq->cycle) {
+			table->mark = filled;
+			round = swrr_seq_mark(seq) && table->stored &&
+				!table->unsettled;
+			break;
+		}
+	} while (--batch && swrr_seq_ready(seq));
+	table->paced = !seq->hold;
+	/* pairs with the acquire in swrr_table_claim(): the turns are there */
+	smp_store_release(&table->filled, filled);
+	if (round)
+		/* pairs with the acquire in swrr_table_take(): likewise */
+		smp_store_release(&table->period, table->size);
+}
+
+/* Has the table a turn for its next ticket, or does it need none? */
+static bool fill(struct swrr_table *table)
+{
+	const struct swrr_seq *seq = &table->seq;
+	bool more = true;
+	s64 ticket;
+
+	spin_lock_bh(table->lock);
+	ticket = atomic64_read(&table->ticket);
+	if (ticket >= 0 && !table->period && (u64)ticket >= table->filled) {
+		more = seq->open || seq->closed;
+		if (more)
+			make_turns(table);
+	}
+	spin_unlock_bh(table->lock);
+	return more;
+}
+
+/**
+ * swrr_table_claim() - take the next turn of a table whose cycle is not kept
+ * @table: the table
+ *
+ * Context: RCU read side; takes the lock where turns must be made.
+ * Return: as swrr_table_take().
+ */
+int swrr_table_claim(struct swrr_table *table)
+{
+	s64 ticket = atomic64_read(&table->ticket);
+	u16 turn;
+
+	for (;;) {
+		if (ticket < 0)
+			return SWRR_REPLACED;
+		if (READ_ONCE(table->period))
+			return swrr_table_take(table);
+		/* pairs with the release in make_turns() */
+		if ((u64)ticket >= smp_load_acquire(&table->filled)) {
+			if (!fill(table))
+				return SWRR_NONE;
+			ticket = atomic64_read(&table->ticket);
+			continue;
+		}
+		turn = READ_ONCE(table->turn[(u64)ticket % table->size]);
+		if (atomic64_try_cmpxchg(&table->ticket, &ticket, ticket + 1))
+			return turn;
+	}
+}
+
+/**
+ * swrr_table_retire() - no more turns of this table
+ * @table: the table; a newer one has been published
+ *
+ * Return: how many turns were taken of it.
+ */
+s64 swrr_table_retire(struct swrr_table *table)
+{
+	return atomic64_fetch_or(RETIRED, &table->ticket);
+}
+
+/**
+ * swrr_table_settle() - account for the turns that an edit overlooked
+ * @table: the new table
+ * @old: the one before it, retired; the @moved of its servers is set;
+ *	NULL: there was none, and no turns
+ * @from: the first turn of @old that is not in the lags of @table
+ * @to: the first that was not taken any more
+ *
+ * While an edit was at work, turns were taken as if it were not. Of a ring
+ * that went round meanwhile, only the turns that are still there count.
+ *
+ * Context: process; takes the lock.
+ */
+void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
+		       s64 from, s64 to)
+{
+	s64 turn;
+
+	spin_lock_bh(table->lock);
+	if (old && !old->period)
+		from = max_t(s64, from, old->filled - old->size);
+	for (turn = from; turn < to; turn++) {
+		u32 i = old->turn[(u64)turn % old->size];
+
+		if (old->seq.server[i].moved != U32_MAX)
+			swrr_seq_charge(&table->seq, old->seq.server[i].moved);
+	}
+	if (from < to) {
+		swrr_seq_order(&table->seq);
+		swrr_seq_mark(&table->seq);
+		table->mark = table->filled;
+	}
+	table->unsettled = false;
+	spin_unlock_bh(table->lock);
+}
+
+/* Undo what was made and not taken, or redo what was taken of a kept cycle. */
+static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
+			u64 from, u64 to, s64 sign)
+{
+	for (; from < to; from++) {
+		struct swrr_server *owner = &server[turn[from % size]];
+
+		if (swrr_seq_active(owner))
+			owner->lag += sign * SWRR_ONE_TURN;
+	}
+}
+
+/**
+ * swrr_table_snapshot() - what every server is owed at the next turn
+ * @table: the table, not retired
+ *
+ * All but a copy is done without the lock, so that picks go on. The turns that
+ * were made and not yet taken are all of one batch, in which time either stood
+ * still or went on by a slot a turn: so the time of the next turn is known.
+ *
+ * Context: process; may sleep; no edit at the same time.
+ * Return: the snapshot, to be freed by kvfree(); NULL without memory.
+ */
+struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table)
+{
+	u32 i, period, servers = table->seq.servers;
+	struct swrr_snapshot *snap;
+	u16 left[BATCH];
+	u64 filled, turn;
+	s64 ahead;
+
+	snap = kvmalloc(struct_size(snap, server, servers), GFP_KERNEL);
+	if (!snap)
+		return NULL;
+
+	spin_lock_bh(table->lock);
+	memcpy(snap->server, table->seq.server,
+	       array_size(servers, sizeof(*snap->server)));
+	snap->seq = table->seq;
+	snap->seq.server = snap->server;
+	snap->ticket = atomic64_read(&table->ticket);
+	period = table->period;
+	filled = table->filled;
+	if (period) {
+		ahead = ((u64)snap->ticket + period - filled) % period;
+	} else {
+		for (turn = snap->ticket; turn < filled; turn++)
+			left[turn % BATCH] = table->turn[turn % table->size];
+		ahead = table->paced ? snap->ticket - (s64)filled : 0;
+	}
+	spin_unlock_bh(table->lock);
+
+	for (i = 0; i < servers; i++)
+		if (swrr_seq_active(&snap->server[i]))
+			snap->server[i].lag = swrr_seq_lag(&snap->seq, i,
+							   ahead);
+	if (period)
+		count_turns(snap->server, table->turn, period,
+			    snap->ticket - ahead, snap->ticket, -1);
+	else
+		count_turns(snap->server, left, BATCH, snap->ticket, filled, 1);
+	return snap;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A table of turns: a sequence, the turns it made, and the ticket to them. */
+#ifndef _SWRR_TABLE_H
+#define _SWRR_TABLE_H
+
+#include <linux/atomic.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+
+#include "sequence.h"
+
+struct ip_vs_dest;
+
+/* swrr_table_take() has no turn to give: */
+#define SWRR_NONE	(-1)	/* no server takes any */
+#define SWRR_REPLACED	(-2)	/* a newer table has taken over */
+
+/**
+ * struct swrr_table - the turns of a service between two edits
+ * @ticket: the next turn, negative once a newer table has taken over; what
+ *	every pick writes, and a cache line away from what every pick reads
+ * @filled: turns made; never less than @ticket while there is no @period
+ * @mark: turn at which the sequence was marked last
+ * @seq: makes the turns
+ * @paced: every turn of the last batch took a slot
+ * @stored: @size is the length of the cycle, so that it can be kept
+ * @unsettled: swrr_table_settle() is yet to come: nothing is kept before
+ * @size: how many turns are kept
+ * @period: @size once the cycle is kept: the turns repeat and nothing but
+ *	@ticket and @dest changes any more; 0 until then
+ * @turn: servers, turn t at t % @size
+ * @dest: destinations, as in @seq; NULL: deleted
+ * @lock: held while turns are made
+ * @rcu: to free it
+ */
+struct swrr_table {
+	atomic64_t		ticket;
+	u64			filled;
+	u64			mark;
+	struct swrr_seq		seq;
+	bool			paced;
+	bool			stored;
+	bool			unsettled;
+	u32			size;
+	u32			period;
+	u16			*turn;
+	struct ip_vs_dest	**dest;
+	spinlock_t		*lock;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct swrr_snapshot - the state of a table between two turns
+ * @ticket: the turn that comes next
+ * @seq: a copy; the @lag of every server is right, nothing else is to be used
+ * @server: what @seq has
+ */
+struct swrr_snapshot {
+	s64			ticket;
+	struct swrr_seq		seq;
+	struct swrr_server	server[];
+};
+
+struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored,
+				    spinlock_t *lock);
+int swrr_table_claim(struct swrr_table *table);
+s64 swrr_table_retire(struct swrr_table *table);
+void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
+		       s64 from, s64 to);
+struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table);
+
+/**
+ * swrr_table_take() - take the next turn
+ * @table: the table
+ *
+ * A single locked instruction once the cycle is kept.
+ *
+ * Context: RCU read side, any CPU, with or without bottom halves.
+ * Return: the server whose turn it is, or SWRR_NONE, or SWRR_REPLACED.
+ */
+static __always_inline int swrr_table_take(struct swrr_table *table)
+{
+	/* pairs with the release in make_turns(): the turns are there */
+	u32 period = smp_load_acquire(&table->period);
+	s64 ticket;
+
+	if (unlikely(!period))
+		return swrr_table_claim(table);
+	ticket = atomic64_fetch_inc(&table->ticket);
+	if (unlikely(ticket < 0))
+		return SWRR_REPLACED;
+	return table->turn[(u64)ticket % period];
+}
+
+#endif /* _SWRR_TABLE_H */
