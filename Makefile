@@ -93,14 +93,18 @@ dkms-uninstall: root dkms
 # it never gets in the way of a build for this one.
 vm-modules:
 	@$(VM)/packages build vm
+	@echo "kernel: $$($(VM)/kernel --release), a stock one, in $$($(VM)/kernel)"
+	@echo 'building the modules for it'
 	@selftests/build-modules
 
 demo: vm-modules
 	@$(VM)/packages tests
+	@echo 'booting it in QEMU'
 	@selftests/in-vm --timeout 300 -- selftests/demo.sh
 
 shell: vm-modules
 	@$(VM)/packages tests
+	@echo 'booting it in QEMU'
 	@selftests/in-vm --tty --timeout 86400 -- selftests/shell.sh
 
 check:

@@ -21,8 +21,13 @@
 #ifdef HAVE_IP_VS_DEST_TOTALCONNS
 #define ip_vs_dest_total(dest)	atomic_read(&(dest)->totalconns)
 #else
-#define ip_vs_dest_total(dest)	(atomic_read(&(dest)->activeconns) + \
-				 atomic_read(&(dest)->inactconns))
+#define ip_vs_dest_total(dest)					\
+({								\
+	typeof(dest) _dest = (dest);				\
+								\
+	atomic_read(&_dest->activeconns) +			\
+	atomic_read(&_dest->inactconns);			\
+})
 #endif /* HAVE_IP_VS_DEST_TOTALCONNS */
 
 #endif /* _IPVS_FULLNAT_COMPAT_H */

@@ -103,7 +103,8 @@ static struct ip_vs_dest *unlisted(struct swrr_service *service,
  * Go on in a kept cycle to the next turn of a server with room, and take it
  * together with all those before it. One step is a few instructions.
  */
-static struct ip_vs_dest *walk(struct swrr_table *table)
+static struct ip_vs_dest *walk(struct swrr_service *service,
+			       struct swrr_table *table)
 {
 	s64 ticket = atomic64_read(&table->ticket), turn = ticket;
 	const u8 *map = room_map(table);
@@ -120,9 +121,12 @@ static struct ip_vs_dest *walk(struct swrr_table *table)
 	}
 	if (!left)
 		return NULL;
-	while (ticket >= 0 && ticket <= turn)
-		if (atomic64_try_cmpxchg(&table->ticket, &ticket, turn + 1))
+	while (ticket >= 0 && ticket <= turn) {
+		if (atomic64_try_cmpxchg(&table->ticket, &ticket, turn + 1)) {
+			atomic64_add(turn - ticket, &service->given_up);
 			return READ_ONCE(table->dest[table->turn[at]]);
+		}
+	}
 	return NULL;
 }
 
@@ -178,7 +182,7 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 	if (!found->turns)
 		return found->idle;
 	if (table->period) {
-		dest = walk(table);
+		dest = walk(service, table);
 		if (dest)
 			return dest;
 	} else {
@@ -211,6 +215,8 @@ static struct ip_vs_dest *search(struct swrr_service *service,
 	if (service->refusing && (flags & SWRR_F_CAP) &&
 	    !(flags & SWRR_F_STRICT)) {
 		/* all are at their caps: do as if there were none */
+		if (READ_ONCE(service->parked))
+			swrr_service_kick(service);
 		dest = spare;
 		if (dest)
 			goto out;

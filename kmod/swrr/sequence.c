@@ -26,8 +26,8 @@
  */
 #include "sequence.h"
 
-#define SLOT_MAX	((1LL << (64 - SWRR_INDEX_BITS)) - 1)
-#define SLOT_REBASE	(1LL << 46)
+#define SLOT_MAX	(((s64)1 << (64 - SWRR_INDEX_BITS)) - 1)
+#define SLOT_REBASE	((s64)1 << 46)
 
 /* One heap type for both ends of the array: @end is its top, @dir its way. */
 static u64 *heap_at(u64 *end, int dir, u32 pos)

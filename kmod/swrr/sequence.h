@@ -14,7 +14,7 @@
 #define SWRR_MAX_SERVERS	((1 << SWRR_INDEX_BITS) - 1)
 
 /* Lags are kept in turns, with 32 binary places. */
-#define SWRR_ONE_TURN		(1LL << 32)
+#define SWRR_ONE_TURN		((s64)1 << 32)
 
 /**
  * struct swrr_server - one server's place in the sequence

@@ -243,8 +243,7 @@ static struct plan *make_plan(struct swrr_service *service,
 	return plan;
 }
 
-static struct swrr_table *make_table(struct swrr_service *service,
-				     const struct plan *plan)
+static struct swrr_table *make_table(const struct plan *plan)
 {
 	u64 divisor = 0, sum = 0;
 	bool stored;
@@ -262,7 +261,7 @@ static struct swrr_table *make_table(struct swrr_service *service,
 		sum /= divisor;
 	/* parked servers are looked at while turns are made, so keep none */
 	stored = !plan->parked && sum && sum <= CYCLE_MAX(plan->servers);
-	return swrr_table_alloc(plan->servers, sum, stored, &service->lock);
+	return swrr_table_alloc(plan->servers, sum, stored);
 }
 
 static void fill_table(struct swrr_table *table, const struct plan *plan,
@@ -329,18 +328,19 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 		if (!snap)
 			goto out_plan;
 	}
-	table = make_table(service, plan);
+	table = make_table(plan);
 	if (!table)
 		goto out_snap;
+	table->lock = &service->lock;
 	fill_table(table, plan, old, snap);
 	WRITE_ONCE(service->parked, plan->parked);
 	publish(service, table, old, snap);
-	service->rested = jiffies + 1 + plan->servers / 1024;
 	err = 0;
 
 out_snap:
 	kvfree(snap);
 out_plan:
+	WRITE_ONCE(service->rested, jiffies + 1 + plan->servers / 1024);
 	kvfree(plan);
 out:
 	WRITE_ONCE(service->stale, err);

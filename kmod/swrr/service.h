@@ -36,7 +36,7 @@ struct sk_buff;
 struct swrr_service {
 	struct swrr_table __rcu	*table;
 	struct ip_vs_service	*svc;
-	spinlock_t		lock;
+	spinlock_t		lock;	/* makers of turns, and searches */
 	u32			rover;
 	bool			refusing;
 	bool			stale;
@@ -46,7 +46,7 @@ struct swrr_service {
 	unsigned long		rested;
 	atomic64_t		given_up;
 	u64			turns;
-	struct mutex		mutex;
+	struct mutex		mutex;	/* one edit at a time */
 	struct delayed_work	work;
 	struct dentry		*file;
 	struct rcu_head		rcu;

@@ -32,15 +32,14 @@
  * @servers: how many
  * @cycle: the length of their cycle, in turns
  * @stored: whether to keep it
- * @lock: the lock of the service
  *
  * Context: process; may sleep.
- * Return: the table, to be freed by kvfree(); NULL without memory.
+ * Return: the table, to be freed by kvfree(), @lock and @dest not yet set; NULL
+ * without memory.
  */
-struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored,
-				    spinlock_t *lock)
+struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 {
-	u32 size = stored ? cycle : RING;
+	u32 size = stored || !cycle ? cycle : RING;
 	struct swrr_table *table;
 	size_t bytes = sizeof(*table) +
 		       (size_t)servers * (sizeof(*table->seq.server) +
@@ -60,7 +59,6 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored,
 	table->size = size;
 	table->stored = stored;
 	table->unsettled = true;
-	table->lock = lock;
 	return table;
 }
 

@@ -45,7 +45,7 @@ struct swrr_table {
 	u32			period;
 	u16			*turn;
 	struct ip_vs_dest	**dest;
-	spinlock_t		*lock;
+	spinlock_t		*lock;	/* of the service */
 	struct rcu_head		rcu;
 };
 
@@ -61,8 +61,7 @@ struct swrr_snapshot {
 	struct swrr_server	server[];
 };
 
-struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored,
-				    spinlock_t *lock);
+struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored);
 int swrr_table_claim(struct swrr_table *table);
 s64 swrr_table_retire(struct swrr_table *table);
 void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
