@@ -76,7 +76,7 @@ static int swrr_service_show(struct seq_file *seq, void *unused)
 	mutex_lock(&service->mutex);
 	table = rcu_dereference_protected(service->table,
 					  lockdep_is_held(&service->mutex));
-	snap = swrr_table_snapshot(table);
+	snap = swrr_table_snapshot(table, &service->lock);
 	if (!snap) {
 		mutex_unlock(&service->mutex);
 		return -ENOMEM;

@@ -36,7 +36,7 @@ static inline bool swrr_closed(const struct ip_vs_dest *dest)
 static inline u32 swrr_conns(const struct ip_vs_service *svc,
 			     const struct ip_vs_dest *dest)
 {
-	if ((svc->flags & SWRR_F_TOTAL) || svc->fwmark ||
+	if ((READ_ONCE(svc->flags) & SWRR_F_TOTAL) || svc->fwmark ||
 	    svc->protocol == IPPROTO_UDP)
 		return ip_vs_dest_total(dest);
 	return atomic_read(&dest->activeconns);
@@ -55,7 +55,7 @@ static inline bool swrr_full(const struct ip_vs_service *svc,
 {
 	if (swrr_closed(dest))
 		return true;
-	return unlikely(svc->flags & SWRR_F_CAP) &&
+	return unlikely(READ_ONCE(svc->flags) & SWRR_F_CAP) &&
 	       swrr_conns(svc, dest) >= (u32)atomic_read(&dest->weight);
 }
 

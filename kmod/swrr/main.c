@@ -65,7 +65,8 @@ static int __init register_also(void)
 	if (err == -EINVAL) {
 		pr_err("also=%s: the name is taken: move services off ip_vs_%s and unload it first (modprobe -r ip_vs_%s), or load this module without also=\n",
 		       also, also, also);
-		err = -EEXIST;
+		/* modprobe takes -EEXIST for success: loaded already */
+		err = -EBUSY;
 	}
 	return err;
 }

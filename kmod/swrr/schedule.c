@@ -24,9 +24,6 @@
 /* Turns that are tried after a search: what was made before it, and more. */
 #define RETRY_MAX	48
 
-typedef bool (*refuse_fn)(const struct ip_vs_service *svc,
-			  const struct ip_vs_dest *dest);
-
 /**
  * struct survey - which servers have room
  * @turns: one of those that take turns
@@ -38,16 +35,11 @@ struct survey {
 	struct ip_vs_dest *idle;
 };
 
-static bool refuse_full(const struct ip_vs_service *svc,
-			const struct ip_vs_dest *dest)
+/* @caps: servers at their caps are full, too. */
+static __always_inline bool has_room(const struct ip_vs_service *svc,
+				     const struct ip_vs_dest *dest, bool caps)
 {
-	return swrr_full(svc, dest);
-}
-
-static bool refuse_closed(const struct ip_vs_service *svc,
-			  const struct ip_vs_dest *dest)
-{
-	return swrr_closed(dest);
+	return dest && !(caps ? swrr_full(svc, dest) : swrr_closed(dest));
 }
 
 /* The heap of a table that makes no more turns tells who has room, by bytes. */
@@ -57,23 +49,27 @@ static u8 *room_map(const struct swrr_table *table)
 }
 
 static struct survey survey(struct swrr_service *service,
-			    struct swrr_table *table, refuse_fn refuse)
+			    struct swrr_table *table, bool caps)
 {
 	u8 *map = table->period ? room_map(table) : NULL;
 	u32 i, idle = 0, servers = table->seq.servers;
 	struct survey found = {};
 
 	lockdep_assert_held(&service->lock);
+	if (map)
+		memset(map, 0, servers);
 	for (i = 0; i < servers; i++) {
 		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
-		bool room = dest && !refuse(service->svc, dest);
 
-		if (map)
-			map[i] = room;
-		if (!room)
+		if (!has_room(service->svc, dest, caps))
 			continue;
+		if (map)
+			map[i] = 1;
 		if (swrr_seq_active(&table->seq.server[i])) {
 			found.turns = dest;
+			/* the others are looked at when some are benched */
+			if (!map)
+				break;
 		} else if (!found.idle ||
 			   (idle <= service->rover && i > service->rover)) {
 			found.idle = dest;
@@ -86,15 +82,14 @@ static struct survey survey(struct swrr_service *service,
 }
 
 /* A server that the table does not have, for want of memory. */
-static struct ip_vs_dest *unlisted(struct swrr_service *service,
-				   refuse_fn refuse)
+static struct ip_vs_dest *unlisted(struct swrr_service *service, bool caps)
 {
 	struct ip_vs_dest *dest;
 
 	if (likely(!READ_ONCE(service->stale)))
 		return NULL;
 	list_for_each_entry_rcu(dest, &service->svc->destinations, n_list)
-		if (!refuse(service->svc, dest))
+		if (has_room(service->svc, dest, caps))
 			return dest;
 	return NULL;
 }
@@ -132,31 +127,36 @@ static struct ip_vs_dest *walk(struct swrr_service *service,
 
 /* Take the full ones out of a sequence that goes on. */
 static void bench(struct swrr_service *service, struct swrr_table *table,
-		  refuse_fn refuse)
+		  bool caps)
 {
 	struct swrr_seq *seq = &table->seq;
-	u32 i, benched = seq->benched;
+	bool benched = false;
+	u32 i;
 
 	for (i = 0; i < seq->servers; i++) {
 		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
+		struct swrr_server *server = &seq->server[i];
 
-		if (swrr_seq_active(&seq->server[i]) &&
-		    (!dest || refuse(service->svc, dest)))
-			swrr_seq_bench(seq, i);
+		if (has_room(service->svc, dest, caps) ||
+		    !swrr_seq_active(server))
+			continue;
+		server->lag = 0;
+		WRITE_ONCE(server->parked, true);
+		benched = true;
 	}
-	if (seq->benched != benched) {
-		swrr_seq_order(seq);
+	if (benched) {
+		swrr_seq_bench(seq);
 		WRITE_ONCE(service->parked, true);
 	}
 }
 
-static struct ip_vs_dest *retry(struct swrr_service *service, refuse_fn refuse)
+static struct ip_vs_dest *retry(struct swrr_service *service, bool caps)
 {
 	unsigned int tries;
 
 	for (tries = 0; tries < RETRY_MAX; tries++) {
 		struct swrr_table *table = rcu_dereference(service->table);
-		int i = swrr_table_take(table);
+		int i = swrr_table_take(table, &service->lock);
 		struct ip_vs_dest *dest;
 
 		if (i == SWRR_NONE)
@@ -164,7 +164,7 @@ static struct ip_vs_dest *retry(struct swrr_service *service, refuse_fn refuse)
 		if (i < 0)
 			continue;
 		dest = READ_ONCE(table->dest[i]);
-		if (dest && !refuse(service->svc, dest))
+		if (has_room(service->svc, dest, caps))
 			return dest;
 		atomic64_inc(&service->given_up);
 	}
@@ -174,7 +174,7 @@ static struct ip_vs_dest *retry(struct swrr_service *service, refuse_fn refuse)
 /* Some server has room. */
 static struct ip_vs_dest *take_from(struct swrr_service *service,
 				    const struct survey *found,
-				    struct swrr_table *table, refuse_fn refuse)
+				    struct swrr_table *table, bool caps)
 {
 	struct ip_vs_dest *dest;
 
@@ -186,10 +186,10 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 		if (dest)
 			return dest;
 	} else {
-		bench(service, table, refuse);
+		bench(service, table, caps);
 	}
 	spin_unlock_bh(&service->lock);
-	dest = retry(service, refuse);
+	dest = retry(service, caps);
 	spin_lock_bh(&service->lock);
 	return dest ?: found->turns;
 }
@@ -201,17 +201,16 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 static struct ip_vs_dest *search(struct swrr_service *service,
 				 struct ip_vs_dest *spare)
 {
-	struct ip_vs_service *svc = service->svc;
-	unsigned int flags = READ_ONCE(svc->flags);
-	refuse_fn refuse = refuse_full;
+	unsigned int flags = READ_ONCE(service->svc->flags);
 	struct ip_vs_dest *dest;
 	struct swrr_table *table;
 	struct survey found;
+	bool caps = true;
 
 	spin_lock_bh(&service->lock);
 	table = rcu_dereference(service->table);
-	found = survey(service, table, refuse);
-	service->refusing = !found.turns && !found.idle;
+	found = survey(service, table, true);
+	WRITE_ONCE(service->refusing, !found.turns && !found.idle);
 	if (service->refusing && (flags & SWRR_F_CAP) &&
 	    !(flags & SWRR_F_STRICT)) {
 		/* all are at their caps: do as if there were none */
@@ -220,13 +219,13 @@ static struct ip_vs_dest *search(struct swrr_service *service,
 		dest = spare;
 		if (dest)
 			goto out;
-		refuse = refuse_closed;
-		found = survey(service, table, refuse);
+		caps = false;
+		found = survey(service, table, false);
 	}
 	if (found.turns || found.idle)
-		dest = take_from(service, &found, table, refuse);
+		dest = take_from(service, &found, table, caps);
 	else
-		dest = unlisted(service, refuse);
+		dest = unlisted(service, caps);
 out:
 	spin_unlock_bh(&service->lock);
 	return dest;
@@ -243,39 +242,39 @@ static void check_parked(struct swrr_service *service,
 		return;
 	WRITE_ONCE(service->checked, now);
 	for (i = 0; i < table->seq.servers; i++) {
-		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
-
-		if (READ_ONCE(table->seq.server[i].parked) && dest &&
-		    !swrr_full(service->svc, dest)) {
+		if (READ_ONCE(table->seq.server[i].parked) &&
+		    has_room(service->svc, READ_ONCE(table->dest[i]), true)) {
 			swrr_service_kick(service);
 			return;
 		}
 	}
 }
 
-/* A pick whose first turn @i of @table was not the end of it. */
-static noinline struct ip_vs_dest *overflow(struct swrr_service *service,
-					    struct swrr_table *table, int i)
+/* Turn by turn; @dest is whose turn was given up already, if @lost. */
+static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
+				   struct ip_vs_dest *dest, unsigned int lost)
 {
-	struct ip_vs_service *svc = service->svc;
-	struct ip_vs_dest *dest, *spare = NULL;
-	unsigned int lost = 0;
+	struct swrr_service *service = svc->sched_data;
+	struct ip_vs_dest *spare = NULL;
+	struct swrr_table *table;
+	int i;
 
 	for (;;) {
+		if (!spare && has_room(svc, dest, false))
+			spare = dest;
+		if (lost >= LOST_MAX || (lost && READ_ONCE(service->refusing)))
+			break;
+		table = rcu_dereference(service->table);
+		i = swrr_table_take(table, &service->lock);
 		if (i == SWRR_NONE)
 			break;
-		if (i >= 0) {
-			dest = READ_ONCE(table->dest[i]);
-			if (dest && !swrr_full(svc, dest))
-				goto out;
-			if (dest && !spare && !swrr_closed(dest))
-				spare = dest;
-			lost++;
-			if (lost == LOST_MAX || READ_ONCE(service->refusing))
-				break;
-		}
-		table = rcu_dereference(service->table);
-		i = swrr_table_take(table);
+		if (i < 0)
+			continue;
+		check_parked(service, table);
+		dest = READ_ONCE(table->dest[i]);
+		if (has_room(svc, dest, true))
+			goto out;
+		lost++;
 	}
 	dest = search(service, spare);
 	if (!dest)
@@ -283,8 +282,24 @@ static noinline struct ip_vs_dest *overflow(struct swrr_service *service,
 	else if (dest == spare)
 		lost--;
 out:
-	atomic64_add(lost, &service->given_up);
+	if (lost)
+		atomic64_add(lost, &service->given_up);
 	return dest;
+}
+
+/* No cycle is kept, or the table has just been replaced. */
+static noinline struct ip_vs_dest *pick(struct ip_vs_service *svc)
+{
+	return overflow(svc, NULL, 0);
+}
+
+/* It is the turn of @dest, of which not all is well. */
+static noinline struct ip_vs_dest *judge(struct ip_vs_service *svc,
+					 struct ip_vs_dest *dest)
+{
+	if (has_room(svc, dest, true))
+		return dest;
+	return overflow(svc, dest, 1);
 }
 
 /**
@@ -292,6 +307,10 @@ out:
  * @svc: the service
  * @skb: the packet that opens the connection; not looked at
  * @iph: its header; not looked at
+ *
+ * What follows is all that a pick does as a rule: a turn out of a kept cycle,
+ * for a single locked instruction, and a look at its server. The rest is left
+ * to functions that are not inlined, so that nothing needs to be saved here.
  *
  * Context: RCU read side, any CPU, with or without bottom halves.
  * Return: a server that has room; NULL where none has.
@@ -302,15 +321,19 @@ struct ip_vs_dest *ip_vs_swrr_schedule(struct ip_vs_service *svc,
 {
 	struct swrr_service *service = svc->sched_data;
 	struct swrr_table *table = rcu_dereference(service->table);
-	int i = swrr_table_take(table);
+	/* pairs with the release in make_turns(): the turns are there */
+	u32 period = smp_load_acquire(&table->period);
+	struct ip_vs_dest *dest;
+	s64 ticket;
 
-	if (likely(i >= 0)) {
-		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
-
-		if (unlikely(!READ_ONCE(table->period)))
-			check_parked(service, table);
-		if (likely(dest && !swrr_full(svc, dest)))
-			return dest;
-	}
-	return overflow(service, table, i);
+	if (unlikely(!period))
+		return pick(svc);
+	ticket = atomic64_fetch_inc(&table->ticket);
+	if (unlikely(ticket < 0))
+		return pick(svc);
+	dest = READ_ONCE(table->dest[table->turn[(u64)ticket % period]]);
+	if (likely(dest && !swrr_closed(dest) &&
+		   !(READ_ONCE(svc->flags) & SWRR_F_CAP)))
+		return dest;
+	return judge(svc, dest);
 }

@@ -49,11 +49,9 @@ static void heap_sift_up(u64 *end, int dir, u32 pos, u64 key)
 	*heap_at(end, dir, pos) = key;
 }
 
-/* Put @key in the place of the top of a heap of @count keys. */
-static void heap_replace_top(u64 *end, int dir, u32 count, u64 key)
+/* Put @key at @pos, from where it is no better than what is above. */
+static void heap_sift_down(u64 *end, int dir, u32 count, u32 pos, u64 key)
 {
-	u32 pos = 0;
-
 	for (;;) {
 		u32 child = 2 * pos + 1;
 		u64 *at;
@@ -78,7 +76,7 @@ static void heap_pop(u64 *end, int dir, u32 *count)
 	u32 last = --*count;
 
 	if (last)
-		heap_replace_top(end, dir, last, *heap_at(end, dir, last));
+		heap_sift_down(end, dir, last, 0, *heap_at(end, dir, last));
 }
 
 static u64 *open_end(const struct swrr_seq *seq)
@@ -136,16 +134,6 @@ static void closed_push(struct swrr_seq *seq, u32 i)
 		     make_key(seq->server[i].release, i));
 }
 
-/*
- * Windows that opened up to this slot may be used. In a slot that takes one
- * turn, the turn ends when the slot does; while time stands still it must be
- * due already.
- */
-static s64 horizon(const struct swrr_seq *seq)
-{
-	return seq->hold ? seq->slot - 1 : seq->slot;
-}
-
 /* The server has its turn: on to its next window. */
 static void take(struct swrr_server *server)
 {
@@ -164,8 +152,8 @@ static void take(struct swrr_server *server)
  * swrr_seq_order() - sort all windows into the two heaps
  * @seq: the sequence
  *
- * Needed after swrr_seq_bench() and swrr_seq_charge(), once for any number of
- * calls, before the next turn.
+ * Needed after swrr_seq_charge(), once for any number of calls, before the next
+ * turn.
  */
 void swrr_seq_order(struct swrr_seq *seq)
 {
@@ -176,7 +164,7 @@ void swrr_seq_order(struct swrr_seq *seq)
 	for (i = 0; i < seq->servers; i++) {
 		if (!swrr_seq_active(&seq->server[i]))
 			continue;
-		if (seq->server[i].release <= horizon(seq))
+		if (seq->server[i].release <= seq->slot)
 			open_push(seq, i);
 		else
 			closed_push(seq, i);
@@ -275,20 +263,25 @@ static void set_shares(struct swrr_seq *seq)
 
 /*
  * What all are owed together must be nothing, or time is out of step with the
- * turns. Servers that left and servers that came change the sum: the active
- * ones share the difference by weight.
+ * turns. Servers that were deleted or parked change the sum: the active ones
+ * share the difference by weight. And what the active ones are owed together
+ * must be nothing, too, for they share all turns: what quiesced servers keep is
+ * left out of their windows, the same for each, which keeps the greatest lag
+ * least.
  */
 static void balance(struct swrr_seq *seq)
 {
-	s64 owed = 0, inactive = 0;
-	u32 i;
+	s64 owed = 0, active = 0;
+	u32 i, count = 0;
 
 	for (i = 0; i < seq->servers; i++) {
 		owed += seq->server[i].lag;
-		if (!seq->server[i].share)
-			inactive += seq->server[i].lag;
+		if (seq->server[i].share) {
+			active += seq->server[i].lag;
+			count++;
+		}
 	}
-	seq->shift = -inactive;
+	seq->shift = (active - owed) / (s64)count;
 	if (!owed)
 		return;
 	for (i = 0; i < seq->servers; i++) {
@@ -299,12 +292,74 @@ static void balance(struct swrr_seq *seq)
 	}
 }
 
+/*
+ * Set the clock of the servers that stayed on by @turns, unless that put one of
+ * them a turn ahead or behind.
+ */
+static bool set_clock(struct swrr_seq *seq, s64 turns, u64 share)
+{
+	bool fits = true;
+	u32 i, pass;
+
+	for (pass = 0; pass < 2 && fits; pass++) {
+		for (i = 0; i < seq->servers; i++) {
+			struct swrr_server *server = &seq->server[i];
+			s64 lag = server->lag;
+
+			if (!server->share || server->back)
+				continue;
+			lag += due(turns, server->share, share);
+			if (pass)
+				server->lag = lag;
+			else if (lag >= SWRR_ONE_TURN || lag <= -SWRR_ONE_TURN)
+				fits = false;
+		}
+	}
+	return fits;
+}
+
+/*
+ * Any time is right at which each server that stays is less than a turn ahead
+ * or behind. Best is the one at which they are owed nothing together, for then
+ * nobody has to wait, neither they nor who comes back. If it is not among them,
+ * who comes back takes over the difference, less than a turn each.
+ */
+static void fit_in(struct swrr_seq *seq)
+{
+	u64 stayed = 0, back = 0;
+	s64 owed = 0;
+	u32 i;
+
+	for (i = 0; i < seq->servers; i++) {
+		struct swrr_server *server = &seq->server[i];
+
+		if (server->share && server->back) {
+			back += server->share;
+		} else if (server->share) {
+			stayed += server->share;
+			owed += server->lag;
+		}
+	}
+	if (stayed && set_clock(seq, -owed, stayed))
+		return;
+	for (i = 0; i < seq->servers; i++) {
+		struct swrr_server *server = &seq->server[i];
+
+		if (!server->share || !server->back)
+			continue;
+		server->lag = -due(owed, server->share, back);
+		if (server->lag >= SWRR_ONE_TURN)
+			server->lag = SWRR_ONE_TURN - 1;
+		else if (server->lag <= -SWRR_ONE_TURN)
+			server->lag = 1 - SWRR_ONE_TURN;
+	}
+}
+
 static void set_window(const struct swrr_seq *seq, struct swrr_server *server)
 {
-	s64 lag = server->lag, owed;
+	s64 lag = server->lag - seq->shift;
+	s64 owed;
 
-	if (seq->shift)
-		lag -= due(seq->shift, server->share, seq->cycle);
 	owed = lag ? from_lag(lag, seq->cycle) : 0;
 	server->residue = lag ? lag - to_lag(owed, seq->cycle) : 0;
 	server->step = seq->cycle / server->share;
@@ -317,15 +372,14 @@ static void set_window(const struct swrr_seq *seq, struct swrr_server *server)
 
 /**
  * swrr_seq_start() - begin a sequence
- * @seq: @servers, @heap and of each server @weight, @parked and @lag are set;
- *	the servers are in descending order of weight
+ * @seq: @servers, @heap and of each server @weight, @lag, @parked and @back are
+ *	set; the servers are in descending order of weight
  * @edited: the weights are others than those that the lags come from
  *
  * After an edit the lags are made to add up to nothing, which keeps everybody
  * close to the share that was due under all weights so far. Where servers were
- * only parked or came back (@edited is false), the lags stay as they are, and
- * time waits until all that is owed was taken: so servers that were never full
- * stay within one turn of one another without exception.
+ * only parked or came back (@edited is false), the others' lags stay as they
+ * are: so servers that were never full stay within one turn of one another.
  */
 void swrr_seq_start(struct swrr_seq *seq, bool edited)
 {
@@ -334,10 +388,10 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 	seq->slot = 0;
 	seq->mark = 0;
 	seq->shift = 0;
-	seq->benched = 0;
-	seq->hold = !edited;
 	set_shares(seq);
-	if (edited && seq->cycle)
+	if (!edited)
+		fit_in(seq);
+	else if (seq->cycle)
 		balance(seq);
 	for (i = 0; i < seq->servers; i++) {
 		seq->server[i].taken = 0;
@@ -356,25 +410,30 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 bool swrr_seq_ready(const struct swrr_seq *seq)
 {
 	return seq->open ||
-	       (seq->closed && key_slot(*closed_end(seq)) <= horizon(seq));
+	       (seq->closed && key_slot(*closed_end(seq)) <= seq->slot);
 }
 
-/* Nothing is owed any more: go on to the next window, without a turn. */
-static void pass_time(struct swrr_seq *seq)
+/**
+ * swrr_seq_skip() - let time pass to where a window is open
+ * @seq: the sequence; at least one server is active
+ *
+ * It never needs to, but where servers are benched, or more turns were taken
+ * than slots passed.
+ */
+void swrr_seq_skip(struct swrr_seq *seq)
 {
-	s64 next = key_slot(*closed_end(seq));
-
-	seq->hold = seq->benched;
-	if (horizon(seq) < next)
-		seq->slot = seq->hold ? next + 1 : next;
+	if (!swrr_seq_ready(seq))
+		seq->slot = key_slot(*closed_end(seq));
+	if (seq->slot >= SLOT_REBASE)
+		rebase(seq);
 }
 
 /**
  * swrr_seq_next() - the next turn
- * @seq: the sequence; at least one server is active
+ * @seq: the sequence; swrr_seq_ready() is true
  *
- * Where no window is open, because servers are benched or the sum of what is
- * owed is negative, time goes on to the next one that opens.
+ * Time waits where another server would be late. It does not happen unless
+ * servers left or came that were ahead or behind.
  *
  * Return: the index of the server whose turn it is.
  */
@@ -383,11 +442,7 @@ u32 swrr_seq_next(struct swrr_seq *seq)
 	struct swrr_server *server;
 	u32 i;
 
-	if (seq->slot >= SLOT_REBASE)
-		rebase(seq);
-	if (!swrr_seq_ready(seq))
-		pass_time(seq);
-	while (seq->closed && key_slot(*closed_end(seq)) <= horizon(seq)) {
+	while (seq->closed && key_slot(*closed_end(seq)) <= seq->slot) {
 		i = key_server(*closed_end(seq));
 		heap_pop(closed_end(seq), -1, &seq->closed);
 		open_push(seq, i);
@@ -396,15 +451,15 @@ u32 swrr_seq_next(struct swrr_seq *seq)
 	i = key_server(*open_end(seq));
 	server = &seq->server[i];
 	take(server);
-	if (!seq->hold)
-		seq->slot++;
-	if (server->release <= horizon(seq)) {
-		heap_replace_top(open_end(seq), 1, seq->open,
-				 make_key(deadline(server), i));
+	if (server->release <= seq->slot) {
+		heap_sift_down(open_end(seq), 1, seq->open, 0,
+			       make_key(deadline(server), i));
 	} else {
 		heap_pop(open_end(seq), 1, &seq->open);
 		closed_push(seq, i);
 	}
+	if (!seq->open || key_slot(*open_end(seq)) > seq->slot + 1)
+		seq->slot++;
 	return i;
 }
 
@@ -431,38 +486,45 @@ bool swrr_seq_mark(struct swrr_seq *seq)
 	return round;
 }
 
-/**
- * swrr_seq_bench() - take a full server out, in the middle of the sequence
- * @seq: the sequence
- * @i: an active server
- *
- * The others keep their windows; the slots that this frees pass unused, while
- * time waits whenever a window is open, so that nobody gets ahead or behind.
- * It keeps the turns that it had in advance, and loses those that it was owed.
- * swrr_seq_order() must follow.
- */
-void swrr_seq_bench(struct swrr_seq *seq, u32 i)
+/* Leave those out that are parked, and make a heap of the rest again. */
+static u32 heap_drop_parked(const struct swrr_seq *seq, u64 *end, int dir,
+			    u32 count)
 {
-	struct swrr_server *server = &seq->server[i];
-	s64 lag = swrr_seq_lag(seq, i, 0);
+	u32 i, left = 0;
 
-	server->lag = lag < 0 ? lag : 0;
-	server->parked = true;
-	seq->benched++;
-	seq->hold = true;
+	for (i = 0; i < count; i++) {
+		u64 key = *heap_at(end, dir, i);
+
+		if (!seq->server[key_server(key)].parked)
+			*heap_at(end, dir, left++) = key;
+	}
+	for (i = left / 2; i--; )
+		heap_sift_down(end, dir, left, i, *heap_at(end, dir, i));
+	return left;
+}
+
+/**
+ * swrr_seq_bench() - take full servers out, in the middle of the sequence
+ * @seq: the sequence; @parked has been set of some servers
+ *
+ * The others keep their windows, and the slots that this frees pass unused.
+ */
+void swrr_seq_bench(struct swrr_seq *seq)
+{
+	seq->open = heap_drop_parked(seq, open_end(seq), 1, seq->open);
+	seq->closed = heap_drop_parked(seq, closed_end(seq), -1, seq->closed);
 }
 
 /**
  * swrr_seq_charge() - account for a turn that was taken elsewhere
  * @seq: the sequence
- * @i: the server that took it; nothing happens if it is not active
+ * @i: the server that took it; if it is not active, only time passes
  *
  * swrr_seq_order() must follow.
  */
 void swrr_seq_charge(struct swrr_seq *seq, u32 i)
 {
-	if (!seq->hold)
-		seq->slot++;
+	seq->slot++;
 	if (swrr_seq_active(&seq->server[i]))
 		take(&seq->server[i]);
 }
@@ -480,9 +542,6 @@ s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead)
 	const struct swrr_server *server = &seq->server[i];
 	s64 owed = (seq->slot + ahead - server->release) * server->share -
 		   server->rest;
-	s64 lag = to_lag(owed, seq->cycle) + server->residue;
 
-	if (seq->shift)
-		lag += due(seq->shift, server->share, seq->cycle);
-	return lag;
+	return to_lag(owed, seq->cycle) + server->residue + seq->shift;
 }

@@ -20,7 +20,7 @@
  * struct swrr_server - one server's place in the sequence
  * @release: first slot of the window of its next turn; may lie in the past
  * @step: cycle / share, rounded down: the distance of its windows
- * @lag: turns it is owed, counted at the start (@parked, no @share: still is)
+ * @lag: turns it is owed, counted at the start (no @share: still is)
  * @weight: as configured
  * @share: @weight divided by what all weights have in common; 0: no turns
  * @rest: what rounding took off @release, in 1/@share slots
@@ -28,7 +28,8 @@
  * @taken: turns since the last swrr_seq_mark()
  * @moved: its index in the table that takes over from this one; U32_MAX: none
  * @residue: the part of @lag too fine for @release and @rest, 32 binary places
- * @parked: takes no turn for now, because it is full
+ * @parked: takes no turn for now, because it is full; is owed nothing then
+ * @back: was parked up to this start
  */
 struct swrr_server {
 	s64	release;
@@ -42,6 +43,7 @@ struct swrr_server {
 	u32	moved;
 	s32	residue;
 	bool	parked;
+	bool	back;
 };
 
 /**
@@ -49,16 +51,15 @@ struct swrr_server {
  * @server: the servers, heaviest first
  * @heap: @servers keys; windows that are open grow from the front (ordered by
  *	deadline), those that are not yet from the back (ordered by release)
- * @slot: the time: every turn takes one slot
+ * @slot: the time: a turn takes a slot, and where turns were given up or
+ *	weights edited, sometimes none or more
  * @mark: @slot at the last swrr_seq_mark()
  * @cycle: sum of the shares: the length of the sequence's period, in turns
- * @shift: turns by which the active servers together are owed more than the
- *	windows say, 32 binary places: what inactive servers had in advance
+ * @shift: turns that each active server is owed beyond what its window says,
+ *	32 binary places: together, what the inactive ones had in advance
  * @servers: how many there are
  * @open: how many windows are open
  * @closed: how many are not
- * @hold: time stands still until no window is open
- * @benched: servers parked since the start, whose slots pass unused
  */
 struct swrr_seq {
 	struct swrr_server *server;
@@ -70,16 +71,15 @@ struct swrr_seq {
 	u32	servers;
 	u32	open;
 	u32	closed;
-	u32	benched;
-	bool	hold;
 };
 
 u64 swrr_seq_divisor(u64 divisor, u32 weight);
 void swrr_seq_start(struct swrr_seq *seq, bool edited);
+void swrr_seq_skip(struct swrr_seq *seq);
 bool swrr_seq_ready(const struct swrr_seq *seq);
 u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
-void swrr_seq_bench(struct swrr_seq *seq, u32 i);
+void swrr_seq_bench(struct swrr_seq *seq);
 void swrr_seq_charge(struct swrr_seq *seq, u32 i);
 void swrr_seq_order(struct swrr_seq *seq);
 s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);

@@ -178,11 +178,13 @@ static u32 park_full(struct plan *plan, const struct ip_vs_service *svc,
 static void plan_park(struct plan *plan, const struct ip_vs_service *svc,
 		      const struct swrr_table *table, bool park)
 {
+	unsigned int flags;
 	u32 i;
 
 	if (park_full(plan, svc, table, park, true))
 		return;
-	if ((svc->flags & SWRR_F_CAP) && !(svc->flags & SWRR_F_STRICT) &&
+	flags = READ_ONCE(svc->flags);
+	if ((flags & SWRR_F_CAP) && !(flags & SWRR_F_STRICT) &&
 	    park_full(plan, svc, table, park, false))
 		return;
 	plan->parked = 0;
@@ -197,15 +199,18 @@ static void plan_compare(struct plan *plan, const struct swrr_table *table)
 
 	for (i = 0; i < plan->servers; i++) {
 		const struct candidate *candidate = &plan->candidate[i];
+		const struct swrr_server *server;
 
 		if (candidate->old == NEW_SERVER)
 			continue;
 		kept++;
-		if (table->seq.server[candidate->old].weight !=
-		    candidate->weight)
-			plan->edited = true;
-		if (was_parked(table, candidate) != candidate->parked)
+		server = &table->seq.server[candidate->old];
+		/* who was benched meanwhile still has a share of the cycle */
+		if (candidate->parked ? server->share :
+		    was_parked(table, candidate))
 			plan->parking = true;
+		if (server->weight != candidate->weight)
+			plan->edited = true;
 	}
 	if (!table || kept != table->seq.servers || kept != plan->servers)
 		plan->edited = true;
@@ -282,10 +287,10 @@ static void fill_table(struct swrr_table *table, const struct plan *plan,
 		if (candidate->old == NEW_SERVER)
 			continue;
 		old->seq.server[candidate->old].moved = i;
-		server->lag = snap->server[candidate->old].lag;
-		/* a turn that it could not take is not owed to it */
-		if (server->parked && server->lag > 0)
-			server->lag = 0;
+		/* turns that it could not take are not owed to it */
+		if (!server->parked)
+			server->lag = snap->server[candidate->old].lag;
+		server->back = was_parked(old, candidate) && !server->parked;
 	}
 	swrr_seq_start(&table->seq, plan->edited);
 }
@@ -298,7 +303,8 @@ static void publish(struct swrr_service *service, struct swrr_table *table,
 	rcu_assign_pointer(service->table, table);
 	if (old)
 		taken = swrr_table_retire(old);
-	swrr_table_settle(table, old, old ? snap->ticket : 0, taken);
+	swrr_table_settle(table, old, old ? snap->ticket : 0, taken,
+			  &service->lock);
 	service->turns += taken;
 	if (old)
 		kvfree_rcu(old, rcu);
@@ -324,14 +330,13 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 		goto out_plan;
 	}
 	if (old) {
-		snap = swrr_table_snapshot(old);
+		snap = swrr_table_snapshot(old, &service->lock);
 		if (!snap)
 			goto out_plan;
 	}
 	table = make_table(plan);
 	if (!table)
 		goto out_snap;
-	table->lock = &service->lock;
 	fill_table(table, plan, old, snap);
 	WRITE_ONCE(service->parked, plan->parked);
 	publish(service, table, old, snap);

@@ -12,6 +12,7 @@
  * where its turn is there already; a turn is overwritten only when its ticket
  * has been drawn, so what was read before a successful exchange is right.
  */
+#include <linux/bitops.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -19,7 +20,7 @@
 #include "table.h"
 
 /* Turns that are made at a time, at most. */
-#define BATCH		16
+#define BATCH		8
 
 /* Turns that are kept where the cycle is not. */
 #define RING		256
@@ -34,8 +35,8 @@
  * @stored: whether to keep it
  *
  * Context: process; may sleep.
- * Return: the table, to be freed by kvfree(), @lock and @dest not yet set; NULL
- * without memory.
+ * Return: the table, to be freed by kvfree(), @dest not yet set; NULL without
+ * memory.
  */
 struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 {
@@ -62,7 +63,8 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 	return table;
 }
 
-/* At most a batch, and none after a slot passed unused: see swrr_table_snapshot(). */
+/* A batch at most, and none after slots passed unused: swrr_table_snapshot()
+ * takes back what is left of it. */
 static void make_turns(struct swrr_table *table)
 {
 	struct swrr_seq *seq = &table->seq;
@@ -70,10 +72,14 @@ static void make_turns(struct swrr_table *table)
 	u64 filled = table->filled;
 	bool round = false;
 
+	swrr_seq_skip(seq);
 	do {
+		s64 slot = seq->slot;
+
 		WRITE_ONCE(table->turn[filled % table->size],
 			   swrr_seq_next(seq));
 		filled++;
+		table->paced = table->paced << 1 | (seq->slot != slot);
 		if (filled - table->mark == seq->cycle) {
 			table->mark = filled;
 			round = swrr_seq_mark(seq) && table->stored &&
@@ -81,40 +87,42 @@ static void make_turns(struct swrr_table *table)
 			break;
 		}
 	} while (--batch && swrr_seq_ready(seq));
-	table->paced = !seq->hold;
-	/* pairs with the acquire in swrr_table_claim(): the turns are there */
+	/* pairs with the acquire in swrr_table_take(): the turns are there */
 	smp_store_release(&table->filled, filled);
 	if (round)
-		/* pairs with the acquire in swrr_table_take(): likewise */
+		/* pairs with those there and in ip_vs_swrr_schedule() */
 		smp_store_release(&table->period, table->size);
 }
 
 /* Has the table a turn for its next ticket, or does it need none? */
-static bool fill(struct swrr_table *table)
+static bool fill(struct swrr_table *table, spinlock_t *lock)
 {
 	const struct swrr_seq *seq = &table->seq;
 	bool more = true;
 	s64 ticket;
 
-	spin_lock_bh(table->lock);
+	spin_lock_bh(lock);
 	ticket = atomic64_read(&table->ticket);
 	if (ticket >= 0 && !table->period && (u64)ticket >= table->filled) {
 		more = seq->open || seq->closed;
 		if (more)
 			make_turns(table);
 	}
-	spin_unlock_bh(table->lock);
+	spin_unlock_bh(lock);
 	return more;
 }
 
 /**
- * swrr_table_claim() - take the next turn of a table whose cycle is not kept
+ * swrr_table_take() - take the next turn
  * @table: the table
+ * @lock: of the service; taken where turns must be made
  *
- * Context: RCU read side; takes the lock where turns must be made.
- * Return: as swrr_table_take().
+ * ip_vs_swrr_schedule() does it by itself where there is a @period.
+ *
+ * Context: RCU read side, any CPU, with or without bottom halves.
+ * Return: the server whose turn it is, or SWRR_NONE, or SWRR_REPLACED.
  */
-int swrr_table_claim(struct swrr_table *table)
+int swrr_table_take(struct swrr_table *table, spinlock_t *lock)
 {
 	s64 ticket = atomic64_read(&table->ticket);
 	u16 turn;
@@ -122,11 +130,10 @@ int swrr_table_claim(struct swrr_table *table)
 	for (;;) {
 		if (ticket < 0)
 			return SWRR_REPLACED;
-		if (READ_ONCE(table->period))
-			return swrr_table_take(table);
 		/* pairs with the release in make_turns() */
-		if ((u64)ticket >= smp_load_acquire(&table->filled)) {
-			if (!fill(table))
+		if (!smp_load_acquire(&table->period) &&
+		    (u64)ticket >= smp_load_acquire(&table->filled)) {
+			if (!fill(table, lock))
 				return SWRR_NONE;
 			ticket = atomic64_read(&table->ticket);
 			continue;
@@ -155,6 +162,7 @@ s64 swrr_table_retire(struct swrr_table *table)
  *	NULL: there was none, and no turns
  * @from: the first turn of @old that is not in the lags of @table
  * @to: the first that was not taken any more
+ * @lock: of the service
  *
  * While an edit was at work, turns were taken as if it were not. Of a ring
  * that went round meanwhile, only the turns that are still there count.
@@ -162,11 +170,11 @@ s64 swrr_table_retire(struct swrr_table *table)
  * Context: process; takes the lock.
  */
 void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
-		       s64 from, s64 to)
+		       s64 from, s64 to, spinlock_t *lock)
 {
 	s64 turn;
 
-	spin_lock_bh(table->lock);
+	spin_lock_bh(lock);
 	if (old && !old->period)
 		from = max_t(s64, from, old->filled - old->size);
 	for (turn = from; turn < to; turn++) {
@@ -181,7 +189,7 @@ void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
 		table->mark = table->filled;
 	}
 	table->unsettled = false;
-	spin_unlock_bh(table->lock);
+	spin_unlock_bh(lock);
 }
 
 /* Undo what was made and not taken, or redo what was taken of a kept cycle. */
@@ -199,15 +207,17 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
 /**
  * swrr_table_snapshot() - what every server is owed at the next turn
  * @table: the table, not retired
+ * @lock: of the service
  *
  * All but a copy is done without the lock, so that picks go on. The turns that
- * were made and not yet taken are all of one batch, in which time either stood
- * still or went on by a slot a turn: so the time of the next turn is known.
+ * were made and not yet taken are all of one batch, and which of them took a
+ * slot is known: so the time of the next turn is.
  *
  * Context: process; may sleep; no edit at the same time.
  * Return: the snapshot, to be freed by kvfree(); NULL without memory.
  */
-struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table)
+struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table,
+					  spinlock_t *lock)
 {
 	u32 i, period, servers = table->seq.servers;
 	struct swrr_snapshot *snap;
@@ -219,7 +229,7 @@ struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table)
 	if (!snap)
 		return NULL;
 
-	spin_lock_bh(table->lock);
+	spin_lock_bh(lock);
 	memcpy(snap->server, table->seq.server,
 	       array_size(servers, sizeof(*snap->server)));
 	snap->seq = table->seq;
@@ -232,9 +242,10 @@ struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table)
 	} else {
 		for (turn = snap->ticket; turn < filled; turn++)
 			left[turn % BATCH] = table->turn[turn % table->size];
-		ahead = table->paced ? snap->ticket - (s64)filled : 0;
+		ahead = -(s64)hweight16(table->paced &
+					(BIT(filled - snap->ticket) - 1));
 	}
-	spin_unlock_bh(table->lock);
+	spin_unlock_bh(lock);
 
 	for (i = 0; i < servers; i++)
 		if (swrr_seq_active(&snap->server[i]))

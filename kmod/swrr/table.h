@@ -22,7 +22,7 @@ struct ip_vs_dest;
  * @filled: turns made; never less than @ticket while there is no @period
  * @mark: turn at which the sequence was marked last
  * @seq: makes the turns
- * @paced: every turn of the last batch took a slot
+ * @paced: of the latest turns (the last one is bit 0), which took a slot
  * @stored: @size is the length of the cycle, so that it can be kept
  * @unsettled: swrr_table_settle() is yet to come: nothing is kept before
  * @size: how many turns are kept
@@ -30,22 +30,22 @@ struct ip_vs_dest;
  *	@ticket and @dest changes any more; 0 until then
  * @turn: servers, turn t at t % @size
  * @dest: destinations, as in @seq; NULL: deleted
- * @lock: held while turns are made
  * @rcu: to free it
+ *
+ * Turns are made under the lock of the service.
  */
 struct swrr_table {
 	atomic64_t		ticket;
 	u64			filled;
 	u64			mark;
 	struct swrr_seq		seq;
-	bool			paced;
+	u16			paced;
 	bool			stored;
 	bool			unsettled;
 	u32			size;
 	u32			period;
 	u16			*turn;
 	struct ip_vs_dest	**dest;
-	spinlock_t		*lock;	/* of the service */
 	struct rcu_head		rcu;
 };
 
@@ -62,33 +62,11 @@ struct swrr_snapshot {
 };
 
 struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored);
-int swrr_table_claim(struct swrr_table *table);
 s64 swrr_table_retire(struct swrr_table *table);
 void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
-		       s64 from, s64 to);
-struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table);
-
-/**
- * swrr_table_take() - take the next turn
- * @table: the table
- *
- * A single locked instruction once the cycle is kept.
- *
- * Context: RCU read side, any CPU, with or without bottom halves.
- * Return: the server whose turn it is, or SWRR_NONE, or SWRR_REPLACED.
- */
-static __always_inline int swrr_table_take(struct swrr_table *table)
-{
-	/* pairs with the release in make_turns(): the turns are there */
-	u32 period = smp_load_acquire(&table->period);
-	s64 ticket;
-
-	if (unlikely(!period))
-		return swrr_table_claim(table);
-	ticket = atomic64_fetch_inc(&table->ticket);
-	if (unlikely(ticket < 0))
-		return SWRR_REPLACED;
-	return table->turn[(u64)ticket % period];
-}
+		       s64 from, s64 to, spinlock_t *lock);
+struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table,
+					  spinlock_t *lock);
+int swrr_table_take(struct swrr_table *table, spinlock_t *lock);
 
 #endif /* _SWRR_TABLE_H */
