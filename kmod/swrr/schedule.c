@@ -42,34 +42,21 @@ static __always_inline bool has_room(const struct ip_vs_service *svc,
 	return dest && !(caps ? swrr_full(svc, dest) : swrr_closed(dest));
 }
 
-/* The heap of a table that makes no more turns tells who has room, by bytes. */
-static u8 *room_map(const struct swrr_table *table)
+static __always_inline struct survey look(struct swrr_service *service,
+					  struct swrr_table *table, bool caps)
 {
-	return (u8 *)table->seq.heap;
-}
-
-static struct survey survey(struct swrr_service *service,
-			    struct swrr_table *table, bool caps)
-{
-	u8 *map = table->period ? room_map(table) : NULL;
 	u32 i, idle = 0, servers = table->seq.servers;
 	struct survey found = {};
 
-	lockdep_assert_held(&service->lock);
-	if (map)
-		memset(map, 0, servers);
 	for (i = 0; i < servers; i++) {
 		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
+		struct swrr_server *server = &table->seq.server[i];
 
-		if (!has_room(service->svc, dest, caps))
+		server->room = has_room(service->svc, dest, caps);
+		if (!server->room)
 			continue;
-		if (map)
-			map[i] = 1;
-		if (swrr_seq_active(&table->seq.server[i])) {
+		if (swrr_seq_active(server)) {
 			found.turns = dest;
-			/* the others are looked at when some are benched */
-			if (!map)
-				break;
 		} else if (!found.idle ||
 			   (idle <= service->rover && i > service->rover)) {
 			found.idle = dest;
@@ -79,6 +66,14 @@ static struct survey survey(struct swrr_service *service,
 	if (found.idle)
 		service->rover = idle;
 	return found;
+}
+
+/* Compiled twice, for it is most of the work where there is no room at all. */
+static struct survey survey(struct swrr_service *service,
+			    struct swrr_table *table, bool caps)
+{
+	lockdep_assert_held(&service->lock);
+	return caps ? look(service, table, true) : look(service, table, false);
 }
 
 /* A server that the table does not have, for want of memory. */
@@ -102,14 +97,13 @@ static struct ip_vs_dest *walk(struct swrr_service *service,
 			       struct swrr_table *table)
 {
 	s64 ticket = atomic64_read(&table->ticket), turn = ticket;
-	const u8 *map = room_map(table);
 	u32 period = table->period;
 	u32 left, at;
 
 	if (ticket < 0)
 		return NULL;
 	at = (u64)turn % period;
-	for (left = period; left && !map[table->turn[at]]; left--) {
+	for (left = period; left && !table->seq.server[table->turn[at]].room; left--) {
 		turn++;
 		if (++at == period)
 			at = 0;
@@ -126,19 +120,16 @@ static struct ip_vs_dest *walk(struct swrr_service *service,
 }
 
 /* Take the full ones out of a sequence that goes on. */
-static void bench(struct swrr_service *service, struct swrr_table *table,
-		  bool caps)
+static void bench(struct swrr_service *service, struct swrr_table *table)
 {
 	struct swrr_seq *seq = &table->seq;
 	bool benched = false;
 	u32 i;
 
 	for (i = 0; i < seq->servers; i++) {
-		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
 		struct swrr_server *server = &seq->server[i];
 
-		if (has_room(service->svc, dest, caps) ||
-		    !swrr_seq_active(server))
+		if (server->room || !swrr_seq_active(server))
 			continue;
 		server->lag = 0;
 		WRITE_ONCE(server->parked, true);
@@ -186,7 +177,7 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 		if (dest)
 			return dest;
 	} else {
-		bench(service, table, caps);
+		bench(service, table);
 	}
 	spin_unlock_bh(&service->lock);
 	dest = retry(service, caps);
@@ -205,14 +196,13 @@ static struct ip_vs_dest *search(struct swrr_service *service,
 	struct ip_vs_dest *dest;
 	struct swrr_table *table;
 	struct survey found;
-	bool caps = true;
+	bool caps = flags & SWRR_F_CAP;
 
 	spin_lock_bh(&service->lock);
 	table = rcu_dereference(service->table);
-	found = survey(service, table, true);
+	found = survey(service, table, caps);
 	WRITE_ONCE(service->refusing, !found.turns && !found.idle);
-	if (service->refusing && (flags & SWRR_F_CAP) &&
-	    !(flags & SWRR_F_STRICT)) {
+	if (service->refusing && caps && !(flags & SWRR_F_STRICT)) {
 		/* all are at their caps: do as if there were none */
 		if (READ_ONCE(service->parked))
 			swrr_service_kick(service);

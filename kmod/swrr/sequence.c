@@ -486,16 +486,16 @@ bool swrr_seq_mark(struct swrr_seq *seq)
 	return round;
 }
 
-/* Leave those out that are parked, and make a heap of the rest again. */
-static u32 heap_drop_parked(const struct swrr_seq *seq, u64 *end, int dir,
-			    u32 count)
+/* Leave those out that have no room, and make a heap of the rest again. */
+static u32 heap_filter(const struct swrr_seq *seq, u64 *end, int dir,
+		       u32 count)
 {
 	u32 i, left = 0;
 
 	for (i = 0; i < count; i++) {
 		u64 key = *heap_at(end, dir, i);
 
-		if (!seq->server[key_server(key)].parked)
+		if (seq->server[key_server(key)].room)
 			*heap_at(end, dir, left++) = key;
 	}
 	for (i = left / 2; i--; )
@@ -505,14 +505,14 @@ static u32 heap_drop_parked(const struct swrr_seq *seq, u64 *end, int dir,
 
 /**
  * swrr_seq_bench() - take full servers out, in the middle of the sequence
- * @seq: the sequence; @parked has been set of some servers
+ * @seq: the sequence; of those without @room, @parked has been set
  *
  * The others keep their windows, and the slots that this frees pass unused.
  */
 void swrr_seq_bench(struct swrr_seq *seq)
 {
-	seq->open = heap_drop_parked(seq, open_end(seq), 1, seq->open);
-	seq->closed = heap_drop_parked(seq, closed_end(seq), -1, seq->closed);
+	seq->open = heap_filter(seq, open_end(seq), 1, seq->open);
+	seq->closed = heap_filter(seq, closed_end(seq), -1, seq->closed);
 }
 
 /**

@@ -30,6 +30,7 @@
  * @residue: the part of @lag too fine for @release and @rest, 32 binary places
  * @parked: takes no turn for now, because it is full; is owed nothing then
  * @back: was parked up to this start
+ * @room: was not full at the last search
  */
 struct swrr_server {
 	s64	release;
@@ -44,6 +45,7 @@ struct swrr_server {
 	s32	residue;
 	bool	parked;
 	bool	back;
+	bool	room;
 };
 
 /**

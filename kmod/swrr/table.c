@@ -46,9 +46,9 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 		       (size_t)servers * (sizeof(*table->seq.server) +
 					  sizeof(*table->seq.heap) +
 					  sizeof(*table->dest));
+	size_t turns = (size_t)size * sizeof(*table->turn);
 
-	table = kvmalloc(bytes + (size_t)size * sizeof(*table->turn),
-			 GFP_KERNEL);
+	table = kvmalloc(bytes + turns, GFP_KERNEL);
 	if (!table)
 		return NULL;
 	memset(table, 0, bytes);
