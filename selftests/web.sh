@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Three real servers with nginx behind a director, for people to look at. After
-# lib.sh.
+# lib.sh, which sets:
+: "${client=}" "${servers=}" "${VIP=}"
 
 # web_servers: nginx in each real server's namespace says who it is
 web_servers()

@@ -91,19 +91,23 @@ static struct ip_vs_dest *unlisted(struct swrr_service *service, bool caps)
 
 /*
  * Go on in a kept cycle to the next turn of a server with room, and take it
- * together with all those before it. One step is a few instructions.
+ * together with all those before it. It may be almost a whole cycle away, until
+ * full servers are parked, so a step is but a few instructions: the heap of a
+ * table that makes no more turns serves as a map of who has room.
  */
 static struct ip_vs_dest *walk(struct swrr_service *service,
 			       struct swrr_table *table)
 {
 	s64 ticket = atomic64_read(&table->ticket), turn = ticket;
-	u32 period = table->period;
-	u32 left, at;
+	u32 i, left, at, period = table->period;
+	u8 *room = (u8 *)table->seq.heap;
 
 	if (ticket < 0)
 		return NULL;
+	for (i = 0; i < table->seq.servers; i++)
+		room[i] = table->seq.server[i].room;
 	at = (u64)turn % period;
-	for (left = period; left && !table->seq.server[table->turn[at]].room; left--) {
+	for (left = period; left && !room[table->turn[at]]; left--) {
 		turn++;
 		if (++at == period)
 			at = 0;
@@ -234,7 +238,9 @@ static void check_parked(struct swrr_service *service,
 	for (i = 0; i < table->seq.servers; i++) {
 		if (READ_ONCE(table->seq.server[i].parked) &&
 		    has_room(service->svc, READ_ONCE(table->dest[i]), true)) {
+			spin_lock_bh(&service->lock);
 			swrr_service_kick(service);
+			spin_unlock_bh(&service->lock);
 			return;
 		}
 	}

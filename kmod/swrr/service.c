@@ -352,10 +352,19 @@ out:
 	return err;
 }
 
+/* The lock makes sure that no work comes after ip_vs_swrr_done_svc(). */
 static void schedule_work_in(struct swrr_service *service, unsigned long delay)
 {
+	lockdep_assert_held(&service->lock);
 	if (!service->done)
 		schedule_delayed_work(&service->work, delay);
+}
+
+static void schedule_again(struct swrr_service *service)
+{
+	spin_lock_bh(&service->lock);
+	schedule_work_in(service, HZ / 10);
+	spin_unlock_bh(&service->lock);
 }
 
 /**
@@ -365,7 +374,7 @@ static void schedule_work_in(struct swrr_service *service, unsigned long delay)
  * At most once a jiffy, and less often with thousands of servers, so that the
  * work costs less than the picks do.
  *
- * Context: any; the lock is held, or the RCU read side.
+ * Context: any; the lock is held.
  */
 void swrr_service_kick(struct swrr_service *service)
 {
@@ -381,7 +390,7 @@ static void swrr_work(struct work_struct *work)
 
 	mutex_lock(&service->mutex);
 	if (rebuild(service, NULL, true))
-		schedule_work_in(service, HZ / 10);
+		schedule_again(service);
 	mutex_unlock(&service->mutex);
 }
 
@@ -451,7 +460,7 @@ static int edit(struct ip_vs_service *svc, struct ip_vs_dest *added)
 	mutex_lock(&service->mutex);
 	err = rebuild(service, added, false);
 	if (err)
-		schedule_work_in(service, HZ / 10);
+		schedule_again(service);
 	mutex_unlock(&service->mutex);
 	return err;
 }

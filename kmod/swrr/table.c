@@ -63,8 +63,10 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 	return table;
 }
 
-/* A batch at most, and none after slots passed unused: swrr_table_snapshot()
- * takes back what is left of it. */
+/*
+ * A batch at most, and none after slots passed unused: swrr_table_snapshot()
+ * takes back what is left of it.
+ */
 static void make_turns(struct swrr_table *table)
 {
 	struct swrr_seq *seq = &table->seq;
@@ -80,10 +82,9 @@ static void make_turns(struct swrr_table *table)
 			   swrr_seq_next(seq));
 		filled++;
 		table->paced = table->paced << 1 | (seq->slot != slot);
-		if (filled - table->mark == seq->cycle) {
+		if (table->stored && filled - table->mark == seq->cycle) {
 			table->mark = filled;
-			round = swrr_seq_mark(seq) && table->stored &&
-				!table->unsettled;
+			round = swrr_seq_mark(seq) && !table->unsettled;
 			break;
 		}
 	} while (--batch && swrr_seq_ready(seq));
@@ -125,14 +126,18 @@ static bool fill(struct swrr_table *table, spinlock_t *lock)
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock)
 {
 	s64 ticket = atomic64_read(&table->ticket);
+	u64 filled;
+	u32 period;
 	u16 turn;
 
 	for (;;) {
 		if (ticket < 0)
 			return SWRR_REPLACED;
 		/* pairs with the release in make_turns() */
-		if (!smp_load_acquire(&table->period) &&
-		    (u64)ticket >= smp_load_acquire(&table->filled)) {
+		period = smp_load_acquire(&table->period);
+		/* pairs with the release in make_turns() */
+		filled = smp_load_acquire(&table->filled);
+		if (!period && (u64)ticket >= filled) {
 			if (!fill(table, lock))
 				return SWRR_NONE;
 			ticket = atomic64_read(&table->ticket);
@@ -216,8 +221,8 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
  * Context: process; may sleep; no edit at the same time.
  * Return: the snapshot, to be freed by kvfree(); NULL without memory.
  */
-struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table,
-					  spinlock_t *lock)
+struct swrr_snapshot *
+swrr_table_snapshot(struct swrr_table *table, spinlock_t *lock)
 {
 	u32 i, period, servers = table->seq.servers;
 	struct swrr_snapshot *snap;

@@ -65,8 +65,8 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored);
 s64 swrr_table_retire(struct swrr_table *table);
 void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
 		       s64 from, s64 to, spinlock_t *lock);
-struct swrr_snapshot *swrr_table_snapshot(struct swrr_table *table,
-					  spinlock_t *lock);
+struct swrr_snapshot *
+swrr_table_snapshot(struct swrr_table *table, spinlock_t *lock);
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock);
 
 #endif /* _SWRR_TABLE_H */
