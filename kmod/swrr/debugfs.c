@@ -76,11 +76,12 @@ static int swrr_service_show(struct seq_file *seq, void *unused)
 	mutex_lock(&service->mutex);
 	table = rcu_dereference_protected(service->table,
 					  lockdep_is_held(&service->mutex));
-	snap = swrr_table_snapshot(table, &service->lock);
+	snap = swrr_snapshot_alloc(table);
 	if (!snap) {
 		mutex_unlock(&service->mutex);
 		return -ENOMEM;
 	}
+	swrr_snapshot_take(snap, table, -1, &service->lock);
 	show_flags(seq, READ_ONCE(svc->flags));
 	seq_printf(seq, "turns %llu\n", service->turns + snap->ticket);
 	seq_printf(seq, "given up %llu\n",

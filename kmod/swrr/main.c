@@ -43,8 +43,9 @@ static bool is_name(const char *name)
 	size_t length;
 
 	for (length = 0; name[length]; length++)
-		if (!islower(name[length]) && !isdigit(name[length]) &&
-		    name[length] != '_')
+		if (!isascii(name[length]) ||
+		    (!islower(name[length]) && !isdigit(name[length]) &&
+		     name[length] != '_'))
 			return false;
 	return length && length < IP_VS_SCHEDNAME_MAXLEN;
 }

@@ -8,9 +8,6 @@
  * Full ones are then set aside: at once in the sequence where turns are made
  * as they are needed, and soon after, by an edit of our own, in the table.
  */
-#define KMSG_COMPONENT "IPVS"
-#define pr_fmt(fmt) KMSG_COMPONENT ": " fmt
-
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <net/ip_vs.h>
@@ -20,6 +17,9 @@
 
 /* Turns that a connection may lose before it searches. */
 #define LOST_MAX	16
+
+/* Parked servers that are looked at in a jiffy. */
+#define LOOK_MAX	256U
 
 /* Turns that are tried after a search: what was made before it, and more. */
 #define RETRY_MAX	48
@@ -98,26 +98,32 @@ static struct ip_vs_dest *unlisted(struct swrr_service *service, bool caps)
 static struct ip_vs_dest *walk(struct swrr_service *service,
 			       struct swrr_table *table)
 {
-	s64 ticket = atomic64_read(&table->ticket), turn = ticket;
-	u32 i, left, at, period = table->period;
+	const u16 *turns = table->turn, *end = turns + table->period;
+	s64 ticket = atomic64_read(&table->ticket), turn;
 	u8 *room = (u8 *)table->seq.heap;
+	const u16 *first, *at;
+	u32 i;
 
 	if (ticket < 0)
 		return NULL;
 	for (i = 0; i < table->seq.servers; i++)
 		room[i] = table->seq.server[i].room;
-	at = (u64)turn % period;
-	for (left = period; left && !room[table->turn[at]]; left--) {
-		turn++;
-		if (++at == period)
-			at = 0;
+	first = turns + (u64)ticket % table->period;
+	turn = ticket;
+	for (at = first; at < end && !room[*at]; at++)
+		;
+	if (at == end) {
+		turn += end - first;
+		for (first = turns, at = first; at < end && !room[*at]; at++)
+			;
 	}
-	if (!left)
+	if (at == end)
 		return NULL;
+	turn += at - first;
 	while (ticket >= 0 && ticket <= turn) {
 		if (atomic64_try_cmpxchg(&table->ticket, &ticket, turn + 1)) {
 			atomic64_add(turn - ticket, &service->given_up);
-			return READ_ONCE(table->dest[table->turn[at]]);
+			return READ_ONCE(table->dest[*at]);
 		}
 	}
 	return NULL;
@@ -186,7 +192,9 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 	spin_unlock_bh(&service->lock);
 	dest = retry(service, caps);
 	spin_lock_bh(&service->lock);
-	return dest ?: found->turns;
+	if (!dest && has_room(service->svc, found->turns, caps))
+		dest = found->turns;
+	return dest;
 }
 
 /*
@@ -210,9 +218,10 @@ static struct ip_vs_dest *search(struct swrr_service *service,
 		/* all are at their caps: do as if there were none */
 		if (READ_ONCE(service->parked))
 			swrr_service_kick(service);
-		dest = spare;
-		if (dest)
+		if (has_room(service->svc, spare, false)) {
+			dest = spare;
 			goto out;
+		}
 		caps = false;
 		found = survey(service, table, false);
 	}
@@ -225,25 +234,32 @@ out:
 	return dest;
 }
 
-/* Servers that were full get their turns back soon after they are not. */
+/*
+ * Servers that were full get their turns back soon after they are not. Of many
+ * servers some are looked at each jiffy.
+ */
 static void check_parked(struct swrr_service *service,
 			 const struct swrr_table *table)
 {
+	u32 i, at, servers = table->seq.servers;
 	unsigned long now = jiffies;
-	u32 i;
 
 	if (!READ_ONCE(service->parked) || READ_ONCE(service->checked) == now)
 		return;
 	WRITE_ONCE(service->checked, now);
-	for (i = 0; i < table->seq.servers; i++) {
-		if (READ_ONCE(table->seq.server[i].parked) &&
-		    has_room(service->svc, READ_ONCE(table->dest[i]), true)) {
+	at = READ_ONCE(service->look_at);
+	for (i = min(servers, LOOK_MAX); i; i--) {
+		if (++at >= servers)
+			at = 0;
+		if (READ_ONCE(table->seq.server[at].parked) &&
+		    has_room(service->svc, READ_ONCE(table->dest[at]), true)) {
 			spin_lock_bh(&service->lock);
 			swrr_service_kick(service);
 			spin_unlock_bh(&service->lock);
-			return;
+			break;
 		}
 	}
+	WRITE_ONCE(service->look_at, at);
 }
 
 /* Turn by turn; @dest is whose turn was given up already, if @lost. */
@@ -289,7 +305,7 @@ static noinline struct ip_vs_dest *pick(struct ip_vs_service *svc)
 	return overflow(svc, NULL, 0);
 }
 
-/* It is the turn of @dest, of which not all is well. */
+/* It is the turn of @dest, which may be full, or the service has caps. */
 static noinline struct ip_vs_dest *judge(struct ip_vs_service *svc,
 					 struct ip_vs_dest *dest)
 {

@@ -152,7 +152,7 @@ static void take(struct swrr_server *server)
  * swrr_seq_order() - sort all windows into the two heaps
  * @seq: the sequence
  *
- * Needed after swrr_seq_charge(), once for any number of calls, before the next
+ * Needed after swrr_seq_adjust(), once for any number of calls, before the next
  * turn.
  */
 void swrr_seq_order(struct swrr_seq *seq)
@@ -395,6 +395,7 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 		balance(seq);
 	for (i = 0; i < seq->servers; i++) {
 		seq->server[i].taken = 0;
+		seq->server[i].marked = 0;
 		if (seq->server[i].share)
 			set_window(seq, &seq->server[i]);
 	}
@@ -478,9 +479,10 @@ bool swrr_seq_mark(struct swrr_seq *seq)
 	for (i = 0; i < seq->servers; i++) {
 		struct swrr_server *server = &seq->server[i];
 
-		if (swrr_seq_active(server) && server->taken != server->share)
+		if (swrr_seq_active(server) &&
+		    server->taken - server->marked != server->share)
 			round = false;
-		server->taken = 0;
+		server->marked = server->taken;
 	}
 	seq->mark = seq->slot;
 	return round;
@@ -516,20 +518,6 @@ void swrr_seq_bench(struct swrr_seq *seq)
 }
 
 /**
- * swrr_seq_charge() - account for a turn that was taken elsewhere
- * @seq: the sequence
- * @i: the server that took it; if it is not active, only time passes
- *
- * swrr_seq_order() must follow.
- */
-void swrr_seq_charge(struct swrr_seq *seq, u32 i)
-{
-	seq->slot++;
-	if (swrr_seq_active(&seq->server[i]))
-		take(&seq->server[i]);
-}
-
-/**
  * swrr_seq_lag() - how many turns a server is owed
  * @seq: the sequence
  * @i: an active server
@@ -544,4 +532,21 @@ s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead)
 		   server->rest;
 
 	return to_lag(owed, seq->cycle) + server->residue + seq->shift;
+}
+
+/**
+ * swrr_seq_adjust() - a server is owed more, or less
+ * @seq: the sequence
+ * @i: an active server
+ * @turns: by how much, with 32 binary places
+ *
+ * swrr_seq_order() must follow.
+ */
+void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns)
+{
+	struct swrr_server *server = &seq->server[i];
+
+	server->lag = swrr_seq_lag(seq, i, 0) + turns;
+	set_window(seq, server);
+	server->release += seq->slot;
 }

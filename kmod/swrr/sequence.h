@@ -25,8 +25,8 @@
  * @share: @weight divided by what all weights have in common; 0: no turns
  * @rest: what rounding took off @release, in 1/@share slots
  * @step_rest: what rounding took off @step, in 1/@share slots
- * @taken: turns since the last swrr_seq_mark()
- * @moved: its index in the table that takes over from this one; U32_MAX: none
+ * @taken: turns since the start
+ * @marked: @taken at the last swrr_seq_mark()
  * @residue: the part of @lag too fine for @release and @rest, 32 binary places
  * @parked: takes no turn for now, because it is full; is owed nothing then
  * @back: was parked up to this start
@@ -41,7 +41,7 @@ struct swrr_server {
 	u32	rest;
 	u32	step_rest;
 	u32	taken;
-	u32	moved;
+	u32	marked;
 	s32	residue;
 	bool	parked;
 	bool	back;
@@ -82,7 +82,7 @@ bool swrr_seq_ready(const struct swrr_seq *seq);
 u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
 void swrr_seq_bench(struct swrr_seq *seq);
-void swrr_seq_charge(struct swrr_seq *seq, u32 i);
+void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns);
 void swrr_seq_order(struct swrr_seq *seq);
 s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
 

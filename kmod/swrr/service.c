@@ -5,8 +5,8 @@
  * Every edit builds a new table, beside the picks that go on with the old one:
  * what each server is owed is read off between two turns; the new table starts
  * from there and is published; the old one is retired, which tells how many
- * turns were taken of it; those that were taken meanwhile are charged to the
- * new one. So no pick waits for an edit, and no turn is lost or had twice.
+ * turns were taken of it; if some were taken meanwhile, what they changed is
+ * told to the new one. So picks go on, and no turn is lost or had twice.
  *
  * Where memory is short the old table stays. In it, servers that were deleted
  * or quiesced give up their turns; work tries again until it is up to date.
@@ -121,15 +121,13 @@ static int heavier(const void *a, const void *b)
 	return one->order < other->order ? -1 : 1;
 }
 
-/* One edit leaves one server out of place; only a new table needs more. */
-static void plan_sort(struct plan *plan)
+/* An edit leaves one server out of place, which needs no sorting. */
+static void plan_sort(struct plan *plan, bool all)
 {
 	struct candidate *candidate = plan->candidate, moving;
-	u32 i, at, breaks = 0;
+	u32 i, at;
 
-	for (i = 1; i < plan->servers; i++)
-		breaks += heavier(&candidate[i - 1], &candidate[i]) > 0;
-	if (breaks > 1) {
+	if (all) {
 		sort(candidate, plan->servers, sizeof(*candidate), heavier,
 		     NULL);
 		return;
@@ -237,9 +235,9 @@ static struct plan *make_plan(struct swrr_service *service,
 		plan_add_missing(plan, service, table);
 	else if (added && find_dest(table, added) == NEW_SERVER)
 		plan_add(plan, added, NEW_SERVER);
-	plan_sort(plan);
+	plan_sort(plan, all);
 	if (plan->servers > SWRR_MAX_SERVERS) {
-		pr_warn_once("only the %u heaviest servers of a service take turns\n",
+		pr_warn_once("no more than %u servers of a service take turns\n",
 			     SWRR_MAX_SERVERS);
 		plan->servers = SWRR_MAX_SERVERS;
 	}
@@ -275,8 +273,6 @@ static void fill_table(struct swrr_table *table, const struct plan *plan,
 {
 	u32 i;
 
-	for (i = 0; old && i < old->seq.servers; i++)
-		old->seq.server[i].moved = U32_MAX;
 	for (i = 0; i < plan->servers; i++) {
 		const struct candidate *candidate = &plan->candidate[i];
 		struct swrr_server *server = &table->seq.server[i];
@@ -286,7 +282,6 @@ static void fill_table(struct swrr_table *table, const struct plan *plan,
 		server->parked = candidate->parked;
 		if (candidate->old == NEW_SERVER)
 			continue;
-		old->seq.server[candidate->old].moved = i;
 		/* turns that it could not take are not owed to it */
 		if (!server->parked)
 			server->lag = snap->server[candidate->old].lag;
@@ -295,30 +290,64 @@ static void fill_table(struct swrr_table *table, const struct plan *plan,
 	swrr_seq_start(&table->seq, plan->edited);
 }
 
-static void publish(struct swrr_service *service, struct swrr_table *table,
-		    struct swrr_table *old, const struct swrr_snapshot *snap)
+/* What each is owed has changed from @snap to @now: have @table know it. */
+static void settle(struct swrr_table *table, const struct plan *plan,
+		   const struct swrr_snapshot *snap,
+		   const struct swrr_snapshot *now)
+{
+	u32 i;
+
+	for (i = 0; i < plan->servers; i++) {
+		u32 old = plan->candidate[i].old;
+
+		if (old == NEW_SERVER ||
+		    !swrr_seq_active(&table->seq.server[i]) ||
+		    !swrr_seq_active(&snap->server[old]) ||
+		    !swrr_seq_active(&now->server[old]))
+			continue;
+		swrr_seq_adjust(&table->seq, i, now->server[old].lag -
+						snap->server[old].lag);
+	}
+	swrr_seq_order(&table->seq);
+}
+
+/*
+ * The turns that are taken of @old while the edit is at work are under the
+ * weights before it. They are accounted for in the end, when it is certain how
+ * many there were.
+ */
+static void publish(struct swrr_service *service, const struct plan *plan,
+		    struct swrr_table *table, struct swrr_table *old,
+		    const struct swrr_snapshot *snap,
+		    struct swrr_snapshot *now)
 {
 	s64 taken = 0;
 
 	rcu_assign_pointer(service->table, table);
-	if (old)
+	if (old) {
 		taken = swrr_table_retire(old);
-	swrr_table_settle(table, old, old ? snap->ticket : 0, taken,
-			  &service->lock);
+		if (snap->ticket < taken)
+			swrr_snapshot_take(now, old, taken, &service->lock);
+	}
+
+	spin_lock_bh(&service->lock);
+	if (old && snap->ticket < taken)
+		settle(table, plan, snap, now);
+	swrr_table_settled(table);
+	WRITE_ONCE(service->parked, plan->parked);
+	spin_unlock_bh(&service->lock);
+
 	service->turns += taken;
 	if (old)
 		kvfree_rcu(old, rcu);
 }
 
-/*
- * Make the table what IPVS has now. Fewer servers need no memory to be right,
- * only to be fast; otherwise work tries again.
- */
+/* Make the table what IPVS has now. @park: and set full servers aside. */
 static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 		   bool park)
 {
 	struct swrr_table *table, *old = locked_table(service);
-	struct swrr_snapshot *snap = NULL;
+	struct swrr_snapshot *snap = NULL, *now = NULL;
 	struct plan *plan;
 	int err = -ENOMEM;
 
@@ -330,19 +359,21 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 		goto out_plan;
 	}
 	if (old) {
-		snap = swrr_table_snapshot(old, &service->lock);
-		if (!snap)
-			goto out_plan;
+		snap = swrr_snapshot_alloc(old);
+		now = swrr_snapshot_alloc(old);
+		if (!snap || !now)
+			goto out_snap;
+		swrr_snapshot_take(snap, old, -1, &service->lock);
 	}
 	table = make_table(plan);
 	if (!table)
 		goto out_snap;
 	fill_table(table, plan, old, snap);
-	WRITE_ONCE(service->parked, plan->parked);
-	publish(service, table, old, snap);
+	publish(service, plan, table, old, snap, now);
 	err = 0;
 
 out_snap:
+	kvfree(now);
 	kvfree(snap);
 out_plan:
 	WRITE_ONCE(service->rested, jiffies + 1 + plan->servers / 1024);
@@ -511,5 +542,5 @@ int ip_vs_swrr_del_dest(struct ip_vs_service *svc, struct ip_vs_dest *dest)
  */
 int ip_vs_swrr_upd_dest(struct ip_vs_service *svc, struct ip_vs_dest *dest)
 {
-	return edit(svc, NULL);
+	return edit(svc, dest);
 }

@@ -24,7 +24,8 @@ struct sk_buff;
  * @stale: memory was short: @table is not what IPVS has
  * @done: the service is going away: no more work
  * @parked: servers take no turns because they are full
- * @checked: jiffies when it was last looked whether they still are
+ * @checked: jiffies when parked servers were last looked at
+ * @look_at: the server that was looked at last
  * @rested: jiffies from when on servers may be parked or come back again
  * @given_up: turns that landed on a full server
  * @turns: turns of the tables before @table
@@ -42,6 +43,7 @@ struct swrr_service {
 	bool			stale;
 	bool			done;
 	bool			parked;
+	u32			look_at;
 	unsigned long		checked;
 	unsigned long		rested;
 	atomic64_t		given_up;

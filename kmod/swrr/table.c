@@ -161,40 +161,31 @@ s64 swrr_table_retire(struct swrr_table *table)
 }
 
 /**
- * swrr_table_settle() - account for the turns that an edit overlooked
- * @table: the new table
- * @old: the one before it, retired; the @moved of its servers is set;
- *	NULL: there was none, and no turns
- * @from: the first turn of @old that is not in the lags of @table
- * @to: the first that was not taken any more
- * @lock: of the service
+ * swrr_table_settled() - the table is right, its cycle may be kept
+ * @table: the table
  *
- * While an edit was at work, turns were taken as if it were not. Of a ring
- * that went round meanwhile, only the turns that are still there count.
- *
- * Context: process; takes the lock.
+ * Context: the lock of the service is held.
  */
-void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
-		       s64 from, s64 to, spinlock_t *lock)
+void swrr_table_settled(struct swrr_table *table)
 {
-	s64 turn;
-
-	spin_lock_bh(lock);
-	if (old && !old->period)
-		from = max_t(s64, from, old->filled - old->size);
-	for (turn = from; turn < to; turn++) {
-		u32 i = old->turn[(u64)turn % old->size];
-
-		if (old->seq.server[i].moved != U32_MAX)
-			swrr_seq_charge(&table->seq, old->seq.server[i].moved);
-	}
-	if (from < to) {
-		swrr_seq_order(&table->seq);
-		swrr_seq_mark(&table->seq);
-		table->mark = table->filled;
-	}
+	swrr_seq_mark(&table->seq);
+	table->mark = table->filled;
 	table->unsettled = false;
-	spin_unlock_bh(lock);
+}
+
+/**
+ * swrr_snapshot_alloc() - make room for a snapshot
+ * @table: the table
+ *
+ * Context: process; may sleep.
+ * Return: the snapshot, to be freed by kvfree(); NULL without memory.
+ */
+struct swrr_snapshot *swrr_snapshot_alloc(const struct swrr_table *table)
+{
+	struct swrr_snapshot *snap;
+
+	return kvmalloc(struct_size(snap, server, table->seq.servers),
+			GFP_KERNEL);
 }
 
 /* Undo what was made and not taken, or redo what was taken of a kept cycle. */
@@ -210,36 +201,33 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
 }
 
 /**
- * swrr_table_snapshot() - what every server is owed at the next turn
- * @table: the table, not retired
+ * swrr_snapshot_take() - what every server is owed at the next turn
+ * @snap: the snapshot, for as many servers as the table has
+ * @table: the table
+ * @taken: what swrr_table_retire() returned; negative: it was not retired
  * @lock: of the service
  *
  * All but a copy is done without the lock, so that picks go on. The turns that
  * were made and not yet taken are all of one batch, and which of them took a
  * slot is known: so the time of the next turn is.
  *
- * Context: process; may sleep; no edit at the same time.
- * Return: the snapshot, to be freed by kvfree(); NULL without memory.
+ * Context: process; no edit at the same time.
  */
-struct swrr_snapshot *
-swrr_table_snapshot(struct swrr_table *table, spinlock_t *lock)
+void swrr_snapshot_take(struct swrr_snapshot *snap,
+			const struct swrr_table *table, s64 taken,
+			spinlock_t *lock)
 {
 	u32 i, period, servers = table->seq.servers;
-	struct swrr_snapshot *snap;
 	u16 left[BATCH];
 	u64 filled, turn;
 	s64 ahead;
-
-	snap = kvmalloc(struct_size(snap, server, servers), GFP_KERNEL);
-	if (!snap)
-		return NULL;
 
 	spin_lock_bh(lock);
 	memcpy(snap->server, table->seq.server,
 	       array_size(servers, sizeof(*snap->server)));
 	snap->seq = table->seq;
 	snap->seq.server = snap->server;
-	snap->ticket = atomic64_read(&table->ticket);
+	snap->ticket = taken < 0 ? atomic64_read(&table->ticket) : taken;
 	period = table->period;
 	filled = table->filled;
 	if (period) {
@@ -261,5 +249,4 @@ swrr_table_snapshot(struct swrr_table *table, spinlock_t *lock)
 			    snap->ticket - ahead, snap->ticket, -1);
 	else
 		count_turns(snap->server, left, BATCH, snap->ticket, filled, 1);
-	return snap;
 }

@@ -24,7 +24,7 @@ struct ip_vs_dest;
  * @seq: makes the turns
  * @paced: of the latest turns (the last one is bit 0), which took a slot
  * @stored: @size is the length of the cycle, so that it can be kept
- * @unsettled: swrr_table_settle() is yet to come: nothing is kept before
+ * @unsettled: swrr_table_settled() is yet to come: nothing is kept before
  * @size: how many turns are kept
  * @period: @size once the cycle is kept: the turns repeat and nothing but
  *	@ticket and @dest changes any more; 0 until then
@@ -52,7 +52,7 @@ struct swrr_table {
 /**
  * struct swrr_snapshot - the state of a table between two turns
  * @ticket: the turn that comes next
- * @seq: a copy; the @lag of every server is right, nothing else is to be used
+ * @seq: a copy; of every server, @lag is right, nothing else is to be used
  * @server: what @seq has
  */
 struct swrr_snapshot {
@@ -63,10 +63,11 @@ struct swrr_snapshot {
 
 struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored);
 s64 swrr_table_retire(struct swrr_table *table);
-void swrr_table_settle(struct swrr_table *table, const struct swrr_table *old,
-		       s64 from, s64 to, spinlock_t *lock);
-struct swrr_snapshot *
-swrr_table_snapshot(struct swrr_table *table, spinlock_t *lock);
+void swrr_table_settled(struct swrr_table *table);
+struct swrr_snapshot *swrr_snapshot_alloc(const struct swrr_table *table);
+void swrr_snapshot_take(struct swrr_snapshot *snap,
+			const struct swrr_table *table, s64 taken,
+			spinlock_t *lock);
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock);
 
 #endif /* _SWRR_TABLE_H */
