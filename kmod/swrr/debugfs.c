@@ -81,7 +81,7 @@ static int swrr_service_show(struct seq_file *seq, void *unused)
 		mutex_unlock(&service->mutex);
 		return -ENOMEM;
 	}
-	swrr_snapshot_take(snap, table, -1, &service->lock);
+	swrr_snapshot_take(snap, table, &service->lock, -1);
 	show_flags(seq, READ_ONCE(svc->flags));
 	seq_printf(seq, "turns %llu\n", service->turns + snap->ticket);
 	seq_printf(seq, "given up %llu\n",

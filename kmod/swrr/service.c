@@ -327,7 +327,7 @@ static void publish(struct swrr_service *service, const struct plan *plan,
 	if (old) {
 		taken = swrr_table_retire(old);
 		if (snap->ticket < taken)
-			swrr_snapshot_take(now, old, taken, &service->lock);
+			swrr_snapshot_take(now, old, &service->lock, taken);
 	}
 
 	spin_lock_bh(&service->lock);
@@ -363,7 +363,7 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 		now = swrr_snapshot_alloc(old);
 		if (!snap || !now)
 			goto out_snap;
-		swrr_snapshot_take(snap, old, -1, &service->lock);
+		swrr_snapshot_take(snap, old, &service->lock, -1);
 	}
 	table = make_table(plan);
 	if (!table)

@@ -204,8 +204,8 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
  * swrr_snapshot_take() - what every server is owed at the next turn
  * @snap: the snapshot, for as many servers as the table has
  * @table: the table
- * @taken: what swrr_table_retire() returned; negative: it was not retired
  * @lock: of the service
+ * @taken: what swrr_table_retire() returned; negative: it was not retired
  *
  * All but a copy is done without the lock, so that picks go on. The turns that
  * were made and not yet taken are all of one batch, and which of them took a
@@ -214,8 +214,8 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
  * Context: process; no edit at the same time.
  */
 void swrr_snapshot_take(struct swrr_snapshot *snap,
-			const struct swrr_table *table, s64 taken,
-			spinlock_t *lock)
+			const struct swrr_table *table, spinlock_t *lock,
+			s64 taken)
 {
 	u32 i, period, servers = table->seq.servers;
 	u16 left[BATCH];

@@ -66,8 +66,8 @@ s64 swrr_table_retire(struct swrr_table *table);
 void swrr_table_settled(struct swrr_table *table);
 struct swrr_snapshot *swrr_snapshot_alloc(const struct swrr_table *table);
 void swrr_snapshot_take(struct swrr_snapshot *snap,
-			const struct swrr_table *table, s64 taken,
-			spinlock_t *lock);
+			const struct swrr_table *table, spinlock_t *lock,
+			s64 taken);
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock);
 
 #endif /* _SWRR_TABLE_H */

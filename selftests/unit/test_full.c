@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who counts as full, and what happens when all are: thresholds, quiesced servers, and
+ * the three flags of a service, which IPVS changes without telling the scheduler.
+ */
+#include "fleet.h"
+#include "oracle.h"
+
+#define CAP	IP_VS_SVC_F_SCHED1
+#define STRICT	IP_VS_SVC_F_SCHED2
+#define TOTAL	IP_VS_SVC_F_SCHED3
+
+static u32 active_of(const struct server *s)
+{
+	return atomic_read(&s->dest.activeconns);
+}
+
+static u32 total_of(const struct server *s)
+{
+#ifdef HAVE_IP_VS_DEST_TOTALCONNS
+	return atomic_read(&s->dest.totalconns);
+#else
+	return active_of(s) + atomic_read(&s->dest.inactconns);
+#endif
+}
+
+/* The contract, in words of its own. */
+static bool closed(const struct server *s)
+{
+	return !weight_of(s) || is_full(s);
+}
+
+static bool capped(const struct fleet *f, const struct server *s)
+{
+	const struct ip_vs_service *svc = f->svc;
+	bool all = svc->protocol == IPPROTO_UDP || svc->fwmark || svc->flags & TOTAL;
+
+	return svc->flags & CAP && (all ? total_of(s) : active_of(s)) >= weight_of(s);
+}
+
+/* One pick, judged: a server with room if there is one; else, unless strict, one that
+ * is only at its cap; else none, and IPVS's word for it in the log.
+ */
+static struct server *judged_pick(struct fleet *f, const char *what)
+{
+	unsigned int errors = shim_err_count;
+	bool room = false, open = false;
+	struct server *s;
+
+	for (u32 i = 0; i < f->n; i++) {
+		open |= !closed(f->server[i]);
+		room |= !closed(f->server[i]) && !capped(f, f->server[i]);
+	}
+	if (!room && f->svc->flags & STRICT && f->svc->flags & CAP)
+		open = false;
+	s = fleet_pick(f);
+	if (!s && open)
+		complain("%s: pick %llu: nobody", what, f->picks);
+	if (s && !open)
+		complain("%s: pick %llu: somebody", what, f->picks);
+	if (s && room && capped(f, s))
+		complain("%s: pick %llu: server %u is at its cap", what, f->picks, s->index);
+	if (!s && (shim_err_count != errors + 1 || !strstr(shim_err_last, "overloaded")))
+		complain("%s: nobody, and no word of it", what);
+	return s;
+}
+
+static void test_all_full(u32 n, const u32 *w)
+{
+	struct fleet *f = fleet_load(w, n);
+
+	for (u32 round = 0; round < 60; round++) {
+		u32 lucky = random_below(n);
+
+		fleet_skip(f, random_below(50));
+		for (u32 i = 0; i < n; i++)
+			set_full(f->server[i], true);
+		for (u32 k = random_below(20); k; k--) {
+			judged_pick(f, "all full");
+			if (random_u64() & 1)
+				shim_tick(1);
+			if (random_u64() & 1)
+				shim_run_work();
+		}
+		set_full(f->server[lucky], false);
+		if (judged_pick(f, "one cleared") != f->server[lucky])
+			complain("the first pick after a clear is not the cleared server's");
+		for (u32 k = random_below(5); k; k--) {
+			judged_pick(f, "one cleared");
+			shim_tick(1);
+			shim_run_work();
+		}
+		for (u32 i = 0; i < n; i++)
+			set_full(f->server[i], false);
+	}
+	fleet_close(f);
+}
+
+static void test_thresholds(void)
+{
+	static const u32 sizes[] = { 1, 2, 3, 10, 100, 1000 };
+
+	seed(40);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		test_all_full(sizes[i], set_random(sizes[i], 100));
+		test_all_full(sizes[i], set_equal(sizes[i], INT_MAX));
+		test_all_full(sizes[i], set_heavy(sizes[i], 10000));
+		test_all_full(sizes[i], set_heavy(sizes[i], INT_MAX));
+	}
+	verdict("all over their thresholds: none; after any clear, that server at once");
+}
+
+static void test_quiesced(void)
+{
+	seed(41);
+	for (u32 k = 0; k < effort(200); k++) {
+		u32 n = random_in(1, 20);
+		struct fleet *f = fleet_load(set_random(n, 50), n);
+		struct server *s = f->server[random_below(n)];
+
+		for (u32 t = 0; t < 300; t++) {
+			if (t == 100)
+				atomic_set(&s->dest.weight, 0);
+			if (t == 200)
+				fleet_set(f, s, 0);
+			judged_pick(f, "quiesced");
+		}
+		fleet_close(f);
+	}
+	verdict("weight 0 is never picked, even before upd_dest");
+}
+
+/* Connections that never end: they fill every server to its weight, not beyond. */
+static void test_fill(const char *what, u16 protocol, u32 fwmark, unsigned int flags)
+{
+	bool all = protocol == IPPROTO_UDP || fwmark || flags & TOTAL;
+
+	seed(42);
+	for (u32 k = 0; k < effort(100); k++) {
+		u32 n = random_in(1, 20), sum = 0;
+		struct fleet *f = fleet_load(set_random(n, 30), n);
+		struct server *s;
+
+		f->svc->protocol = protocol;
+		f->svc->fwmark = fwmark;
+		f->svc->flags |= flags | CAP | STRICT;
+		while ((s = judged_pick(f, what)) && f->picks < 2000) {
+			/* the other kind of connections does not count */
+			if (all)
+				set_conns(s, 0, s->picks);
+			else
+				set_conns(s, s->picks, 1000);
+			if (random_u64() & 1)
+				shim_tick(1);
+			shim_run_work();
+		}
+		for (u32 i = 0; i < n; i++) {
+			sum += weight_of(f->server[i]);
+			if (f->server[i]->picks != weight_of(f->server[i]))
+				complain("%s: server %u of weight %u got %llu", what, i,
+					 weight_of(f->server[i]), f->server[i]->picks);
+		}
+		if (f->picks != sum)
+			complain("%s: %llu picks of %u", what, f->picks, sum);
+		fleet_close(f);
+	}
+	verdict("flag-1 and flag-2, %s: every server to its weight, then none", what);
+}
+
+/* All at their caps, not strict: turns go on by weight, as if there were no caps. */
+static void test_degrade(void)
+{
+	seed(43);
+	for (u32 k = 0; k < effort(300); k++) {
+		u32 n = random_in(1, 20), closed = random_below(n);
+		struct fleet *f = fleet_load(set_random(n, 30), n);
+		struct pairs o;
+		u32 w[20];
+
+		f->svc->flags |= CAP;
+		fleet_skip(f, random_below(100));
+		for (u32 i = 0; i < n; i++) {
+			set_conns(f->server[i], 1000, 0);
+			if (i < closed)
+				set_full(f->server[i], true);
+			w[i] = i < closed ? 0 : weight_of(f->server[i]);
+		}
+		for (u32 t = 0; t < 40; t++)
+			judged_pick(f, "all at their caps");
+		shim_settle();
+		fleet_pick(f);
+		pairs_start(&o, w, n);
+		for (u32 t = 0; t < 2000; t++) {
+			struct server *s = judged_pick(f, "all at their caps");
+
+			if (t % 100 == 0)
+				shim_tick(1);
+			if (t % 150 == 0)
+				shim_run_work();
+			/* from any point on, each within twice the distance */
+			if (s)
+				pairs_pick(&o, s->index);
+		}
+		if (o.worst >= 2)
+			complain("%s, %u full: %.2Lf times as far apart as they may",
+				 set_name(w, n), closed, o.worst);
+		pairs_end(&o);
+		fleet_close(f);
+	}
+	verdict("flag-1, all at their caps: turns by weight among those below their thresholds");
+}
+
+static void test_alone(void)
+{
+	struct fleet *f = fleet_load(set_equal(3, 2), 3);
+
+	for (u32 i = 0; i < 3; i++)
+		set_conns(f->server[i], 100, 100);
+	f->svc->flags |= STRICT | TOTAL | IP_VS_SVC_F_ONEPACKET | IP_VS_SVC_F_PERSISTENT;
+	for (u32 t = 0; t < 30; t++)
+		judged_pick(f, "no flag-1");
+	fleet_check_cycles(f, "no flag-1");
+	fleet_close(f);
+	verdict("flag-2, flag-3, one-packet and persistence alone change nothing");
+}
+
+/* Everything at random, none of it announced but changes of weight. */
+static void test_soak(void)
+{
+	static const u16 protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+
+	seed(44);
+	for (u32 k = 0; k < effort(300); k++) {
+		u32 n = random_in(1, 12), high = random_weight(40), work = random_weight(50);
+		struct fleet *f = fleet_load(set_random(n, high), n);
+
+		f->svc->protocol = protocols[random_below(3)];
+		f->svc->fwmark = random_below(4) ? 0 : 7;
+		for (u32 t = 0; t < 2000; t++) {
+			struct server *s = f->server[random_below(n)];
+
+			switch (random_below(12)) {
+			case 0:
+				f->svc->flags ^= CAP;
+				break;
+			case 1:
+				f->svc->flags ^= STRICT;
+				break;
+			case 2:
+				f->svc->flags ^= TOTAL;
+				break;
+			case 3:
+			case 4:
+				set_full(s, random_u64() & 1);
+				break;
+			case 5:
+			case 6:
+			case 7:
+				set_conns(s, random_below(high + 2), random_below(high + 2));
+				break;
+			case 8:
+				atomic_set(&s->dest.weight, 0);
+				break;
+			case 9:
+				fleet_set(f, s, random_in(0, high));
+				break;
+			}
+			if (!random_below(work))
+				shim_run_work();
+			if (!random_below(10))
+				shim_tick(1);
+			judged_pick(f, "soak");
+		}
+		fleet_close(f);
+	}
+	verdict("flags, counters, thresholds and weights at random, seen at the next pick");
+}
+
+int main(void)
+{
+	ktap_start();
+	module_load();
+	test_thresholds();
+	test_quiesced();
+	test_fill("TCP", IPPROTO_TCP, 0, 0);
+	test_fill("SCTP", IPPROTO_SCTP, 0, 0);
+	test_fill("UDP, all connections count", IPPROTO_UDP, 0, 0);
+	test_fill("a firewall mark, all connections count", IPPROTO_TCP, 5, 0);
+	test_fill("flag-3, all connections count", IPPROTO_TCP, 0, TOTAL);
+	test_degrade();
+	test_alone();
+	test_soak();
+	module_unload();
+	verdict("nothing is left");
+	return ktap_end();
+}
