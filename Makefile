@@ -93,8 +93,9 @@ dkms-uninstall: root dkms
 # it never gets in the way of a build for this one.
 vm-modules:
 	@$(VM)/packages build vm
-	@echo "kernel: $$($(VM)/kernel --release), a stock one, in $$($(VM)/kernel)"
-	@echo 'building the modules for it'
+	@dir=$$($(VM)/kernel) && release=$$($(VM)/kernel --release) && \
+		echo "kernel $$release, a stock one, in $$dir" && \
+		echo 'building the modules for it'
 	@selftests/build-modules
 
 demo: vm-modules
@@ -117,7 +118,7 @@ style:
 	@selftests/check style
 
 bench: vm-modules
-	@$(VM)/packages tests bench
+	@$(VM)/packages tests unit bench
 	@selftests/bench/run
 
 clean:

@@ -80,7 +80,7 @@ leave()
 	local status=$? i
 
 	trap - EXIT
-	trap '' INT TERM HUP
+	trap '' INT TERM HUP PIPE
 	for ((i = ${#DEFERRED[@]} - 1; i >= 0; i--)); do
 		eval "${DEFERRED[i]}" >/dev/null 2>&1
 	done
@@ -94,7 +94,7 @@ leave()
 	exit 0
 }
 trap leave EXIT
-trap 'exit 1' INT TERM HUP
+trap 'exit 1' INT TERM HUP PIPE
 
 # Waiting
 
@@ -169,8 +169,8 @@ installed()
 	loaded "$1" || modprobe -nq "$1"
 }
 
-# require_modules NAME...: they are there; what gets loaded from now on, by
-# whatever way, is unloaded at the end
+# require_modules NAME...: they are there, and ip_vs is loaded; what gets loaded
+# from now on, by whatever way, is unloaded at the end
 require_modules()
 {
 	local module
@@ -179,6 +179,7 @@ require_modules()
 		installed "$module" || skip_all "needs the module $module"
 	done
 	defer unload " $(cut -d' ' -f1 /proc/modules | tr '\n' ' ')"
+	modprobe ip_vs || die "ip_vs does not load"
 }
 
 # A namespace dies some time after its deletion, and the modules that it used
@@ -203,7 +204,7 @@ unload_new()
 			rmmod "$name" 2>/dev/null || busy=1
 			;;
 		ipip | ip_tunnel | tunnel* | ip6_tunnel | bridge | stp | llc | \
-		veth | nf_* | nft_* | nfnetlink)
+		veth | nf_* | nft_* | nfnetlink | libcrc32c | crc32c_*)
 			rmmod "$name" 2>/dev/null
 			;;
 		esac
@@ -314,7 +315,7 @@ topology()
 		ip link add eth0 netns "$server" type veth peer name lan \
 			netns "$director"
 	else
-		ip -n "$director" link add lan type bridge stp_state 0 ||
+		ip -n "$director" link add lan type bridge ||
 			die "cannot add a bridge"
 		n=0
 		for name in "${servers[@]}"; do

@@ -124,10 +124,14 @@ flood_on 70
 traffic calm
 assert_match "datagrams" '^[0-9]+ 0 0$' "$REPLY"
 assert_traffic yes modest 5,1,1 1
+# Whoever joins finds the others anywhere between one turn ahead and one owed:
+# until that has evened out, runs are only below 2 / (1 - 5/7).
 traffic run
-assert_le "longest run" 3 "$REPLY"
+assert_le "longest run" 6 "$REPLY"
 assert_traffic "70 0 0" udp 70
 assert_traffic yes cycles 5,1,1
+traffic run
+assert_le "longest run" 3 "$REPLY"
 result "it recovers: back without a burst, exact cycles again"
 
 traffic flood udp

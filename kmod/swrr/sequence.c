@@ -292,66 +292,75 @@ static void balance(struct swrr_seq *seq)
 	}
 }
 
-/*
- * Set the clock of the servers that stayed on by @turns, unless that put one of
- * them a turn ahead or behind.
- */
-static bool set_clock(struct swrr_seq *seq, s64 turns, u64 share)
+/* The servers that take turns and did not come back just now. */
+static bool stayed(const struct swrr_server *server)
 {
-	bool fits = true;
-	u32 i, pass;
+	return server->share && !server->back;
+}
 
-	for (pass = 0; pass < 2 && fits; pass++) {
-		for (i = 0; i < seq->servers; i++) {
-			struct swrr_server *server = &seq->server[i];
-			s64 lag = server->lag;
+/*
+ * How far the clock of the servers that stayed can be set on (or back, if @owed
+ * is negative), up to @owed turns of @share, before one of them is a turn ahead
+ * or behind.
+ */
+static s64 clock_range(const struct swrr_seq *seq, s64 owed, u64 share)
+{
+	s64 turns = owed < 0 ? -owed : owed;
+	u32 i;
 
-			if (!server->share || server->back)
-				continue;
-			lag += due(turns, server->share, share);
-			if (pass)
-				server->lag = lag;
-			else if (lag >= SWRR_ONE_TURN || lag <= -SWRR_ONE_TURN)
-				fits = false;
-		}
+	for (i = 0; i < seq->servers; i++) {
+		const struct swrr_server *server = &seq->server[i];
+		s64 left = SWRR_ONE_TURN - 1;
+
+		if (!stayed(server))
+			continue;
+		left += owed < 0 ? server->lag : -server->lag;
+		if (left <= 0)
+			return 0;
+		if (due(turns, server->share, share) >= left)
+			turns = left * (s64)(share / server->share) +
+				(u64)left * (share % server->share) /
+				server->share - 1;
 	}
-	return fits;
+	return owed < 0 ? -turns : turns;
 }
 
 /*
  * Any time is right at which each server that stays is less than a turn ahead
  * or behind. Best is the one at which they are owed nothing together, for then
- * nobody has to wait, neither they nor who comes back. If it is not among them,
- * who comes back takes over the difference, less than a turn each.
+ * nobody has to wait, neither they nor who comes back. As far as it is out of
+ * reach, who comes back takes over the difference, less than a turn each.
  */
 static void fit_in(struct swrr_seq *seq)
 {
-	u64 stayed = 0, back = 0;
-	s64 owed = 0;
+	u64 stay = 0, back = 0;
+	s64 owed = 0, turns;
 	u32 i;
 
 	for (i = 0; i < seq->servers; i++) {
-		struct swrr_server *server = &seq->server[i];
+		const struct swrr_server *server = &seq->server[i];
 
-		if (server->share && server->back) {
-			back += server->share;
-		} else if (server->share) {
-			stayed += server->share;
+		if (stayed(server)) {
+			stay += server->share;
 			owed += server->lag;
+		} else {
+			back += server->share;
 		}
 	}
-	if (stayed && set_clock(seq, -owed, stayed))
-		return;
+	turns = stay ? clock_range(seq, -owed, stay) : 0;
+	owed += turns;
 	for (i = 0; i < seq->servers; i++) {
 		struct swrr_server *server = &seq->server[i];
 
-		if (!server->share || !server->back)
-			continue;
-		server->lag = -due(owed, server->share, back);
-		if (server->lag >= SWRR_ONE_TURN)
-			server->lag = SWRR_ONE_TURN - 1;
-		else if (server->lag <= -SWRR_ONE_TURN)
-			server->lag = 1 - SWRR_ONE_TURN;
+		if (stayed(server)) {
+			server->lag += due(turns, server->share, stay);
+		} else if (server->share) {
+			server->lag = -due(owed, server->share, back);
+			if (server->lag >= SWRR_ONE_TURN)
+				server->lag = SWRR_ONE_TURN - 1;
+			else if (server->lag <= -SWRR_ONE_TURN)
+				server->lag = 1 - SWRR_ONE_TURN;
+		}
 	}
 }
 

@@ -194,15 +194,6 @@ void shim_lock(struct shim_lock *l)
 		sched_yield();
 }
 
-bool shim_trylock(struct shim_lock *l)
-{
-	shim_section_enter();
-	if (take(l))
-		return true;
-	shim_section_leave();
-	return false;
-}
-
 void shim_unlock(struct shim_lock *l)
 {
 	shim_assert(shim_lock_held(l));

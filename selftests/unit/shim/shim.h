@@ -24,17 +24,12 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
-typedef __s8 s8;
-typedef __s16 s16;
 typedef __s32 s32;
 typedef __s64 s64;
 typedef unsigned int gfp_t;
 typedef unsigned short umode_t;
 
-#define U8_MAX		UINT8_MAX
-#define U16_MAX		UINT16_MAX
 #define U32_MAX		UINT32_MAX
-#define S32_MAX		INT32_MAX
 #define U64_MAX		((u64)~0ULL)
 #define S64_MAX		((s64)(U64_MAX >> 1))
 #define S64_MIN		(-S64_MAX - 1)
@@ -42,25 +37,13 @@ typedef unsigned short umode_t;
 #define __rcu
 #define __init
 #define __exit
-#define __user
-#define __must_hold(x)
-#define __acquires(x)
-#define __releases(x)
-#define __read_mostly
-#define __must_check	__attribute__((warn_unused_result))
-#define __maybe_unused	__attribute__((unused))
-#define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
 #undef __always_inline
 #define __always_inline	inline __attribute__((always_inline))
 #define noinline	__attribute__((noinline))
 #define __cold		__attribute__((cold))
-#define fallthrough	__attribute__((fallthrough))
 #define SMP_CACHE_BYTES	64
-#define L1_CACHE_BYTES	64
-#define ____cacheline_aligned		__aligned(SMP_CACHE_BYTES)
-#define ____cacheline_aligned_in_smp	__aligned(SMP_CACHE_BYTES)
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) \
@@ -68,7 +51,6 @@ typedef unsigned short umode_t;
 #define struct_size(p, member, n) \
 	(sizeof(*(p)) + sizeof(*(p)->member) * (size_t)(n))
 #define array_size(a, b)	((size_t)(a) * (size_t)(b))
-#define flex_array_size(p, member, n)	array_size(sizeof(*(p)->member), n)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define BUILD_BUG_ON(c)	_Static_assert(!(c), #c)
 #ifndef static_assert
@@ -76,10 +58,6 @@ typedef unsigned short umode_t;
 #endif
 #define BIT(n)		(1UL << (n))
 #define hweight16(w)	((unsigned int)__builtin_popcount((u16)(w)))
-#define BIT_ULL(n)	(1ULL << (n))
-#define BITS_PER_LONG	64
-#define BITS_PER_BYTE	8
-#define EXPORT_SYMBOL_GPL(x)
 
 /* A failed assertion ends the test with a sentence, not a warning in a log. */
 #define shim_assert(c) \
@@ -88,14 +66,12 @@ __cold _Noreturn void shim_die(const char *file, int line, const char *func,
 			       const char *what);
 #define WARN_ON(c)	({ bool w_ = !!(c); shim_assert(!w_ && #c); w_; })
 #define WARN_ON_ONCE(c)	WARN_ON(c)
-#define WARN_ONCE(c, ...)	WARN_ON(c)
 #define BUG_ON(c)	shim_assert(!(c))
 
 /* Atomics. Forms without a value or named _relaxed order nothing. */
 typedef struct { int counter; } atomic_t;
 typedef struct { s64 counter; } atomic64_t;
 #define ATOMIC_INIT(i)		{ (i) }
-#define ATOMIC64_INIT(i)	{ (i) }
 #define SHIM_ATOMIC(pre, type, val) \
 static inline val pre##_read(const type *v) \
 { return __atomic_load_n(&v->counter, __ATOMIC_RELAXED); } \
@@ -147,7 +123,6 @@ SHIM_ATOMIC(atomic64, atomic64_t, s64)
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define barrier()		__asm__ __volatile__("" ::: "memory")
-#define cpu_relax()		sched_yield()
 /* TSan does not know fences: a read-modify-write of one word says the same. */
 #ifdef SHIM_TSAN
 extern int shim_fence;
@@ -157,8 +132,6 @@ extern int shim_fence;
 #endif
 #define smp_rmb()	smp_mb()
 #define smp_wmb()	smp_mb()
-#define smp_mb__before_atomic()	smp_mb()
-#define smp_mb__after_atomic()	smp_mb()
 
 /* Arithmetic */
 #define swap(a, b)	do { __typeof__(a) t_ = (a); (a) = (b); (b) = t_; } while (0)
@@ -168,26 +141,12 @@ extern int shim_fence;
 			   (void)(&a_ == &b_); a_ > b_ ? a_ : b_; })
 #define min_t(t, a, b)	({ t x_ = (a); t y_ = (b); x_ < y_ ? x_ : y_; })
 #define max_t(t, a, b)	({ t x_ = (a); t y_ = (b); x_ > y_ ? x_ : y_; })
-#define clamp_t(t, v, lo, hi)	min_t(t, max_t(t, v, lo), hi)
-#define clamp(v, lo, hi)	clamp_t(__typeof__(v), v, lo, hi)
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
-#define DIV_ROUND_UP_ULL(n, d)	DIV_ROUND_UP((u64)(n), (u64)(d))
-#define round_up(n, a)		DIV_ROUND_UP(n, a) * (a)
-#define check_add_overflow(a, b, d)	__builtin_add_overflow(a, b, d)
-#define check_mul_overflow(a, b, d)	__builtin_mul_overflow(a, b, d)
+#define round_up(n, a)		(DIV_ROUND_UP(n, a) * (a))
 static inline u64 div64_u64(u64 a, u64 b) { return a / b; }
-static inline s64 div64_s64(s64 a, s64 b) { return a / b; }
-static inline u64 div_u64(u64 a, u32 b) { return a / b; }
-static inline s64 div_s64(s64 a, s32 b) { return a / b; }
 static inline u64 div64_u64_rem(u64 a, u64 b, u64 *r) { *r = a % b; return a / b; }
-static inline u64 div_u64_rem(u64 a, u32 b, u32 *r) { *r = a % b; return a / b; }
 static inline int fls64(u64 x) { return x ? 64 - __builtin_clzll(x) : 0; }
 static inline int ilog2(u64 x) { return fls64(x) - 1; }
-static inline unsigned long __ffs(unsigned long x) { return __builtin_ctzl(x); }
-static inline unsigned long roundup_pow_of_two(unsigned long x)
-{
-	return x < 2 ? 1 : 1UL << fls64(x - 1);
-}
 
 static inline unsigned long gcd(unsigned long a, unsigned long b)
 {
@@ -209,28 +168,14 @@ static inline void sort(void *base, size_t n, size_t size,
 		qsort(base, n, size, cmp);
 }
 
-static inline ssize_t strscpy(char *to, const char *from, size_t size)
-{
-	size_t n = strnlen(from, size);
-
-	if (!size)
-		return -E2BIG;
-	memcpy(to, from, n);
-	to[min(n, size - 1)] = '\0';
-	return n < size ? (ssize_t)n : -E2BIG;
-}
-
 /* Error pointers */
 #define IS_ERR_VALUE(x)	((unsigned long)(x) >= (unsigned long)-4095)
-static inline void *ERR_PTR(long e) { return (void *)e; }
-static inline long PTR_ERR(const void *p) { return (long)p; }
 static inline bool IS_ERR(const void *p) { return IS_ERR_VALUE(p); }
 static inline bool IS_ERR_OR_NULL(const void *p) { return !p || IS_ERR(p); }
 
 /* Lists. A reader sees an entry whole because of the release in list_add_rcu(). */
 struct list_head { struct list_head *next, *prev; };
 #define LIST_HEAD_INIT(h)	{ &(h), &(h) }
-#define LIST_HEAD(h)		struct list_head h = LIST_HEAD_INIT(h)
 static inline void INIT_LIST_HEAD(struct list_head *h) { h->next = h->prev = h; }
 static inline bool list_empty(const struct list_head *h)
 { return __atomic_load_n(&h->next, __ATOMIC_RELAXED) == h; }
@@ -249,27 +194,12 @@ static inline void list_del_rcu(struct list_head *e)
 	e->prev = NULL;
 }
 
-static inline void list_add(struct list_head *e, struct list_head *h) { list_add_rcu(e, h); }
-static inline void list_add_tail(struct list_head *e, struct list_head *h)
-{ list_add_rcu(e, h->prev); }
-static inline void list_add_tail_rcu(struct list_head *e, struct list_head *h)
-{ list_add_rcu(e, h->prev); }
-static inline void list_del(struct list_head *e) { list_del_rcu(e); }
-static inline void list_del_init(struct list_head *e) { list_del_rcu(e); INIT_LIST_HEAD(e); }
 #define SHIM_NEXT(p)	__atomic_load_n(&(p)->next, __ATOMIC_ACQUIRE)
 #define list_entry(p, type, member)	container_of(p, type, member)
-#define list_first_entry(h, type, member)	list_entry((h)->next, type, member)
 #define list_for_each_entry(p, h, member) \
 	for (p = list_entry(SHIM_NEXT(h), __typeof__(*p), member); &p->member != (h); \
 	     p = list_entry(SHIM_NEXT(&p->member), __typeof__(*p), member))
 #define list_for_each_entry_rcu(p, h, member, ...)	list_for_each_entry(p, h, member)
-#define list_for_each_entry_reverse(p, h, member) \
-	for (p = list_entry((h)->prev, __typeof__(*p), member); &p->member != (h); \
-	     p = list_entry(p->member.prev, __typeof__(*p), member))
-#define list_for_each_entry_safe(p, n, h, member) \
-	for (p = list_entry((h)->next, __typeof__(*p), member), \
-	     n = list_entry(p->member.next, __typeof__(*p), member); &p->member != (h); \
-	     p = n, n = list_entry(n->member.next, __typeof__(*n), member))
 
 #include "shim_os.h"
 #include "shim_ipvs.h"

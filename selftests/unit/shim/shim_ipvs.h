@@ -94,9 +94,4 @@ struct ip_vs_scheduler *shim_scheduler(const char *name);	/* as registered, or N
 unsigned int shim_schedulers(void);
 extern unsigned int shim_err_count;
 extern const char *shim_err_last;
-#define IP_VS_DBG(level, ...)	do { } while (0)
-#define IP_VS_DBG_BUF(level, ...)	do { } while (0)
-#define IP_VS_DBG_ADDR(af, a)	""
-#define EnterFunction(n)
-#define LeaveFunction(n)
 #endif

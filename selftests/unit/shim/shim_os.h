@@ -15,7 +15,6 @@ bool shim_in_section(void);
 #define shim_lockdep(c)	shim_assert(c)
 #endif
 #define might_sleep()	shim_lockdep(!shim_in_section())
-#define cond_resched()	might_sleep()
 
 /* Memory. The n-th allocation from now fails; with "on", all later ones too. */
 enum { GFP_ATOMIC = 1, GFP_NOWAIT = 2, GFP_KERNEL = 4, __GFP_NOWARN = 8, __GFP_ZERO = 16,
@@ -33,8 +32,6 @@ struct shim_memory shim_memory(void);	/* live; rounded: to the kernel's size cla
 #define kcalloc(n, s, gfp)		shim_alloc(n, s, (gfp) | __GFP_ZERO)
 #define kvmalloc(s, gfp)		kmalloc(s, gfp)
 #define kvzalloc(s, gfp)		kzalloc(s, gfp)
-#define kvmalloc_array(n, s, gfp)	kmalloc_array(n, s, gfp)
-#define kvcalloc(n, s, gfp)		kcalloc(n, s, gfp)
 #define kvfree(p)			kfree(p)
 
 /* RCU. With one thread, what is freed later is freed at the first point outside of
@@ -48,17 +45,13 @@ void shim_grace_period(void);
 #define rcu_barrier()			shim_grace_period()
 #define rcu_read_lock()			shim_section_enter()
 #define rcu_read_unlock()		shim_section_leave()
-#define rcu_read_lock_held()		shim_in_section()
 #define rcu_dereference_check(p, c)	({ shim_lockdep(shim_in_section() || (c)); \
 					   __atomic_load_n(&(p), __ATOMIC_ACQUIRE); })
 #define rcu_dereference(p)		rcu_dereference_check(p, 0)
 #define rcu_dereference_protected(p, c)	({ shim_lockdep(c); READ_ONCE(p); })
-#define rcu_dereference_raw(p)		__atomic_load_n(&(p), __ATOMIC_ACQUIRE)
 #define rcu_access_pointer(p)		READ_ONCE(p)
 #define rcu_assign_pointer(p, v)	__atomic_store_n(&(p), v, __ATOMIC_RELEASE)
 #define RCU_INIT_POINTER(p, v)		WRITE_ONCE(p, v)
-#define rcu_replace_pointer(p, v, c)	({ __typeof__(p) o_ = rcu_dereference_protected(p, c); \
-					   rcu_assign_pointer(p, v); o_; })
 #define kvfree_rcu(p, member) do { \
 	__typeof__(p) p_ = (p); \
 	if (p_) \
@@ -73,17 +66,11 @@ void shim_lock(struct shim_lock *l);
 void shim_unlock(struct shim_lock *l);
 bool shim_lock_held(const struct shim_lock *l);
 #define spin_lock_init(l)	(*(l) = (spinlock_t){ 0 })
-#define DEFINE_SPINLOCK(l)	spinlock_t l
 #define spin_lock(l)		do { shim_section_enter(); shim_lock(l); } while (0)
 #define spin_unlock(l)		do { shim_unlock(l); shim_section_leave(); } while (0)
 #define spin_lock_bh(l)		spin_lock(l)
 #define spin_unlock_bh(l)	spin_unlock(l)
-#define spin_trylock(l)		shim_trylock(l)
-#define spin_trylock_bh(l)	shim_trylock(l)
-bool shim_trylock(struct shim_lock *l);
 #define mutex_init(m)		(*(m) = (struct mutex){ { 0 } })
-#define mutex_destroy(m)	((void)(m))
-#define DEFINE_MUTEX(m)		struct mutex m
 #define mutex_lock(m)		do { might_sleep(); shim_lock(&(m)->lock); } while (0)
 #define mutex_unlock(m)		shim_unlock(&(m)->lock)
 #define lockdep_is_held(l)	shim_lock_held((const struct shim_lock *)(l))
@@ -94,10 +81,6 @@ bool shim_trylock(struct shim_lock *l);
 extern volatile unsigned long jiffies;
 #define time_after(a, b)	((long)((b) - (a)) < 0)
 #define time_before(a, b)	time_after(b, a)
-#define time_after_eq(a, b)	(!time_before(a, b))
-#define time_before_eq(a, b)	(!time_after(a, b))
-#define msecs_to_jiffies(ms)	(((ms) * HZ + 999UL) / 1000)
-#define jiffies_to_msecs(j)	((unsigned int)((j) * (1000 / HZ)))
 struct work_struct {
 	void (*func)(struct work_struct *work);
 	struct work_struct *next;
@@ -108,22 +91,14 @@ struct work_struct {
 struct delayed_work { struct work_struct work; };
 struct workqueue_struct;
 #define system_wq		((struct workqueue_struct *)NULL)
-#define system_long_wq		system_wq
-#define system_unbound_wq	system_wq
-#define system_power_efficient_wq	system_wq
 #define INIT_WORK(w, f)		(*(w) = (struct work_struct){ .func = (f) })
 #define INIT_DELAYED_WORK(w, f)	INIT_WORK(&(w)->work, f)
-#define INIT_DEFERRABLE_WORK(w, f)	INIT_DELAYED_WORK(w, f)
 #define to_delayed_work(w)	container_of(w, struct delayed_work, work)
-bool shim_queue_work(struct work_struct *work, unsigned long delay, bool again);
+bool shim_queue_work(struct work_struct *work, unsigned long delay);
 bool cancel_work_sync(struct work_struct *work);
-#define schedule_work(w)			shim_queue_work(w, 0, false)
-#define queue_work(q, w)			((void)(q), schedule_work(w))
-#define schedule_delayed_work(w, d)		shim_queue_work(&(w)->work, d, false)
-#define queue_delayed_work(q, w, d)		((void)(q), schedule_delayed_work(w, d))
-#define mod_delayed_work(q, w, d)		((void)(q), shim_queue_work(&(w)->work, d, true))
+#define schedule_work(w)			shim_queue_work(w, 0)
+#define schedule_delayed_work(w, d)		shim_queue_work(&(w)->work, d)
 #define cancel_delayed_work_sync(w)		cancel_work_sync(&(w)->work)
-#define delayed_work_pending(w)			READ_ONCE((w)->work.pending)
 void shim_tick(unsigned long n);	/* n jiffies go by */
 unsigned int shim_run_work(void);	/* run what is due; how many ran */
 unsigned int shim_work_pending(void);
@@ -136,16 +111,12 @@ __printf(2, 3) void shim_log(const char *level, const char *fmt, ...);
 #define pr_err(fmt, ...)	shim_log("err", pr_fmt(fmt), ##__VA_ARGS__)
 #define pr_warn(fmt, ...)	shim_log("warn", pr_fmt(fmt), ##__VA_ARGS__)
 #define pr_info(fmt, ...)	shim_log("info", pr_fmt(fmt), ##__VA_ARGS__)
-#define pr_debug(fmt, ...)	shim_log("debug", pr_fmt(fmt), ##__VA_ARGS__)
 #define shim_once(call) do { \
 	static bool done_; \
 	if (!__atomic_exchange_n(&done_, true, __ATOMIC_RELAXED)) \
 		call; \
 } while (0)
-#define pr_err_once(...)	shim_once(pr_err(__VA_ARGS__))
 #define pr_warn_once(...)	shim_once(pr_warn(__VA_ARGS__))
-#define pr_info_once(...)	shim_once(pr_info(__VA_ARGS__))
-#define pr_warn_ratelimited(...)	pr_warn(__VA_ARGS__)
 
 /* Modules. shim_param() is the address of a module parameter's variable. */
 struct module;
@@ -154,7 +125,6 @@ struct module;
 #define MODULE_AUTHOR(x)
 #define MODULE_DESCRIPTION(x)
 #define MODULE_VERSION(x)
-#define MODULE_ALIAS(x)
 #define MODULE_PARM_DESC(p, x)
 #define module_init(f)	int shim_module_init(void) { return f(); }
 #define module_exit(f)	void shim_module_exit(void) { f(); }
@@ -185,7 +155,6 @@ struct dentry *debugfs_create_dir(const char *name, struct dentry *parent);
 struct dentry *debugfs_create_file(const char *name, umode_t mode, struct dentry *parent,
 				   void *data, const struct file_operations *fops);
 void debugfs_remove(struct dentry *d);
-#define debugfs_remove_recursive(d)	debugfs_remove(d)
 ssize_t shim_debugfs_read(const char *path, char *buf, size_t size);
 unsigned int shim_debugfs_entries(void);
 int single_open(struct file *file, int (*show)(struct seq_file *, void *), void *data);
@@ -198,7 +167,6 @@ __printf(3, 4) int shim_snprintf(char *buf, size_t size, const char *fmt, ...);
 #endif
 __printf(2, 3) void seq_printf(struct seq_file *m, const char *fmt, ...);
 #define seq_puts(m, s)	seq_printf(m, "%s", s)
-#define seq_putc(m, c)	seq_printf(m, "%c", c)
 #define DEFINE_SHOW_ATTRIBUTE(name) \
 static int name##_open(struct inode *inode, struct file *file) \
 { return single_open(file, name##_show, inode->i_private); } \

@@ -27,7 +27,7 @@ static bool dequeue(struct work_struct *work)
 	return true;
 }
 
-bool shim_queue_work(struct work_struct *work, unsigned long delay, bool again)
+bool shim_queue_work(struct work_struct *work, unsigned long delay)
 {
 	struct work_struct **at = &queue;
 	bool pending;
@@ -35,9 +35,7 @@ bool shim_queue_work(struct work_struct *work, unsigned long delay, bool again)
 	shim_assert(work->func);
 	pthread_mutex_lock(&queue_lock);
 	pending = work->pending;
-	if (again && pending)
-		dequeue(work);
-	if (!work->pending) {
+	if (!pending) {
 		while (*at)
 			at = &(*at)->next;
 		*at = work;
@@ -46,7 +44,7 @@ bool shim_queue_work(struct work_struct *work, unsigned long delay, bool again)
 		WRITE_ONCE(work->pending, true);
 	}
 	pthread_mutex_unlock(&queue_lock);
-	return again ? pending : !pending;
+	return !pending;
 }
 
 bool cancel_work_sync(struct work_struct *work)
