@@ -83,11 +83,13 @@ dkms-sources: root
 	cp --parents $(SOURCES) '$(DESTDIR)$(DKMSDIR)'
 
 dkms-install: $(if $(DESTDIR),,dkms) dkms-sources
+	$(MAKE) -C userspace install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
 	$(if $(DESTDIR),,dkms install -m ipvs-fullnat -v $(VERSION) -k '$(KVER)')
 
 dkms-uninstall: root dkms
 	-dkms remove -m ipvs-fullnat -v $(VERSION) --all
 	rm -rf '$(DKMSDIR)'
+	$(MAKE) -C userspace uninstall PREFIX='$(PREFIX)'
 
 # What the virtual machine loads is built beside, for its own kernel, so that
 # it never gets in the way of a build for this one.

@@ -17,25 +17,25 @@ REQUESTS=$((CYCLE * 30))
 
 balance()
 {
-	local scheduler=$1 n
+	local scheduler=$1 port=$2 n
 
 	say "$scheduler: weights ${WEIGHTS[*]}"
-	run "$director" ipvsadm -A -t "$VIP:80" -s "$scheduler"
+	run "$director" ipvsadm -A -t "$VIP:$port" -s "$scheduler"
 	for n in 1 2 3; do
-		run "$director" ipvsadm -a -t "$VIP:80" -r "$NET$n:80" -m \
+		run "$director" ipvsadm -a -t "$VIP:$port" -r "$NET$n:80" -m \
 			-w "${WEIGHTS[n - 1]}"
 	done
 	run "$director" ipvsadm -Ln
-	run "$client" curl -s "http://$VIP/[1-$((CYCLE * 3))]" \
+	run "$client" curl -s "http://$VIP:$port/[1-$((CYCLE * 3))]" \
 		-H 'Connection: close' >"$out/$scheduler.first"
 	grep -v '#' "$out/$scheduler.first" | paste -sd' '
-	requests "$REQUESTS" >"$out/$scheduler" ||
+	requests "$port" "$REQUESTS" >"$out/$scheduler" ||
 		die "requests were lost with $scheduler"
 	if [ "$scheduler" = swrr ]; then
 		echo 'cat /sys/kernel/debug/ip_vs_swrr/*'
 		cat /sys/kernel/debug/ip_vs_swrr/*
 	fi
-	run "$director" ipvsadm -D -t "$VIP:80"
+	run "$director" ipvsadm -D -t "$VIP:$port"
 }
 
 # figures FILE: share of each server, longest run
@@ -63,7 +63,7 @@ defer rm -rf "$out"
 say "Linux $(uname -r), the distribution's own; ip_vs_swrr $(modinfo -F version ip_vs_swrr)"
 cat <<END
      client                director                     real servers
-    192.0.2.1  ------  $VIP:80  ------  ${NET}1, ${NET}2, ${NET}3
+    192.0.2.1  -------  $VIP  -------  ${NET}1, ${NET}2, ${NET}3
      curl                  IPVS                     nginx, nginx, nginx
     (each in a network namespace of its own)
 END
@@ -74,8 +74,8 @@ for n in 1 2 3; do
 	run "$client" curl -s "http://$NET$n/"
 done
 
-balance swrr
-balance wrr
+balance swrr 80
+balance wrr 81
 
 say "The first $((CYCLE * 3)) requests, by the server that had them"
 for scheduler in swrr wrr; do

@@ -257,7 +257,7 @@ setup_ns()
 			cd /proc/sys/net
 			echo 0 > ipv4/conf/all/rp_filter
 			echo 0 > ipv4/conf/default/rp_filter
-			echo 0 > ipv4/icmp_ratelimit
+			echo 0 > ipv4/icmp_ratemask
 			echo 0 > ipv4/conf/all/send_redirects
 			echo 0 > ipv4/conf/default/send_redirects
 			echo 0 > ipv6/icmp/ratelimit

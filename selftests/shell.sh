@@ -18,10 +18,10 @@ cat <<END
 
 A director that balances $VIP:80 by swrr over ${NET}1, .2 and .3, with nginx.
 
-  client curl $VIP            a command in the client's namespace
-  director ipvsadm -Ln              the same for director, server1, server2, server3
+  client curl $VIP        a command in the client's namespace
+  director ipvsadm -Ln          the same; and server1, server2, server3
   cat /sys/kernel/debug/ip_vs_swrr/*
-  exit                              powers off
+  exit                          powers off
 
 END
 

@@ -200,8 +200,13 @@ class Traffic:
         sock.setblocking(False)
         return sock
 
-    def summary(self):
-        """answered refused lost"""
+    def hopeless(self):
+        """Each loss takes the whole deadline, and a few tell enough."""
+        return self.picks.count(LOST) >= 3
+
+    def summary(self, count=0):
+        """answered refused lost; what was not sent any more is lost"""
+        self.picks += [LOST] * (count - len(self.picks))
         self.history += self.picks
         refused = self.picks.count(REFUSED)
         lost = self.picks.count(LOST)
@@ -248,11 +253,11 @@ class Traffic:
 
     def do_udp(self, count):
         """Datagrams of a one-packet service."""
+        count = int(count)
         self.picks = []
-        while len(self.picks) < int(count):
-            self.picks += self.burst(min(WINDOW,
-                                         int(count) - len(self.picks)))
-        return self.summary()
+        while len(self.picks) < count and not self.hopeless():
+            self.picks += self.burst(min(WINDOW, count - len(self.picks)))
+        return self.summary(count)
 
     def ask(self, client):
         """One datagram and its answer; which server sent it?"""
@@ -274,13 +279,14 @@ class Traffic:
 
     def do_flows(self, count):
         """UDP flows, each from a port of its own; they stay."""
+        count = int(count)
         self.picks = []
-        for _ in range(int(count)):
+        while len(self.picks) < count and not self.hopeless():
             client = self.udp_socket()
             pick = self.ask(client)
             self.picks.append(pick)
             self.held.append(Connection(client, None, pick))
-        return self.summary()
+        return self.summary(count)
 
     def do_again(self):
         """Does each flow that was answered stay at its server?"""
@@ -308,16 +314,17 @@ class Traffic:
 
     def do_tcp(self, count):
         """TCP connections one after another; they stay open."""
+        count = int(count)
         self.picks = []
         self.slowest = 0
-        for _ in range(int(count)):
+        while len(self.picks) < count and not self.hopeless():
             connection = self.connect()
             self.picks.append(connection.pick)
             if connection.pick > 0:
                 self.held.append(connection)
             else:
                 connection.close()
-        return self.summary()
+        return self.summary(count)
 
     def do_slowest(self):
         """Milliseconds of the slowest connect of the last `tcp`."""
@@ -360,11 +367,11 @@ class Traffic:
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), "rb") as document:
                 bodies[document.read()] = int(name)
+        count = int(count)
         self.picks = []
-        for _ in range(int(count)):
-            body = self.fetch(path)
-            self.picks.append(bodies.get(body, LOST))
-        return self.summary()
+        while len(self.picks) < count and not self.hopeless():
+            self.picks.append(bodies.get(self.fetch(path), LOST))
+        return self.summary(count)
 
     def fetch(self, path):
         with self.client_socket(socket.SOCK_STREAM) as client:

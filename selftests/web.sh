@@ -38,18 +38,18 @@ web_servers()
 	done
 }
 
-# requests COUNT: the number of the server that answered, of each in turn; each
-# request is a connection of its own
+# requests PORT COUNT: the number of the server that answered, of each in turn;
+# each request is a connection of its own
 requests()
 {
 	on "$client" curl -sS --max-time 60 -H 'Connection: close' \
-		"http://$VIP/[1-$1]"
+		"http://$VIP:$1/[1-$2]"
 }
 
 # say WORDS: what is done now
 say()
 {
-	printf '\n\033[1m%s\033[0m\n' "$*"
+	printf '\n== %s\n' "$*"
 }
 
 # run NAMESPACE COMMAND...: say it, and do it there
