@@ -10,6 +10,10 @@ REFUSED, LOST = 0, -1
 YES = "yes"
 
 
+def numbers(text):
+    return [int(word) for word in text.split(",") if word]
+
+
 def counts(picks, servers):
     found = [0] * servers
     for pick in picks:
@@ -80,6 +84,15 @@ def cycles(picks, weights):
     return YES
 
 
+def exact(picks, weights):
+    """Has everybody exactly its share of all picks together?"""
+    got = counts(picks, len(weights))
+    for server, (have, weight) in enumerate(zip(got, weights), 1):
+        if have * sum(weights) != weight * len(picks):
+            return f"no: server {server} has {have} of {len(picks)}"
+    return YES
+
+
 def repeats(picks, weights):
     """Is every cycle the same as the first?"""
     length = cycle_length(weights)
@@ -130,3 +143,56 @@ def modest(picks, weights, servers):
                 return (f"no: server {server} is {excess / total:.3f} picks "
                         f"over its share up to pick {time}")
     return YES
+
+
+class Picks:
+    """Commands about the picks of the last command."""
+
+    def __init__(self):
+        self.picks = []
+        self.history = []
+
+    def do_all(self):
+        """From here on: by all commands since `to`."""
+        self.picks = self.history[:]
+
+    def do_since(self, first):
+        """From here on: without the first picks."""
+        self.picks = self.picks[int(first):]
+
+    def do_picks(self):
+        return " ".join(map(str, self.picks))
+
+    def do_counts(self, servers):
+        return " ".join(map(str, counts(self.picks, int(servers))))
+
+    def do_run(self):
+        return str(longest_run(self.picks))
+
+    def do_lag(self, weights):
+        """The largest distance from the fair share, in picks."""
+        weights = numbers(weights)
+        lag = largest_lag(self.picks, weights)[0]
+        thousandths = lag * 1000 // sum(weights)
+        return f"{thousandths // 1000}.{thousandths % 1000:03}"
+
+    def do_smooth(self, weights):
+        return smooth(self.picks, numbers(weights))
+
+    def do_cycles(self, weights):
+        return cycles(self.picks, numbers(weights))
+
+    def do_exact(self, weights):
+        return exact(self.picks, numbers(weights))
+
+    def do_repeats(self, weights):
+        return repeats(self.picks, numbers(weights))
+
+    def do_absent(self, servers):
+        return absent(self.picks, numbers(servers))
+
+    def do_shared(self, weights, servers):
+        return shared(self.picks, numbers(weights), numbers(servers))
+
+    def do_modest(self, weights, servers):
+        return modest(self.picks, numbers(weights), numbers(servers))

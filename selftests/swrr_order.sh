@@ -46,7 +46,7 @@ order()
 
 require ip ipvsadm
 require_modules ip_vs "ip_vs_$SCHED"
-plan 9
+plan 10
 topology 1 100
 start_traffic
 
@@ -87,3 +87,14 @@ traffic to "$VIP" 53
 traffic udp 7
 assert_traffic "$first" picks
 result "services with the same weights have the same order of their own"
+
+# Whoever draws which turn, each is drawn once.
+virtual_service -u "$VIP:53" "$SCHED" 5,1,1 -o
+traffic to "$VIP" 53
+assert_traffic "4200 0 0" parallel 4200
+assert_traffic "3000 600 600" counts 3
+virtual_service -u "$VIP:53" "$SCHED" "$mixed" -o
+traffic to "$VIP" 53
+assert_traffic "$((2 * total)) 0 0" parallel $((2 * total))
+assert_traffic yes exact "$mixed"
+result "from all processors at once: exact shares"

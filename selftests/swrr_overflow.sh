@@ -85,10 +85,12 @@ result "half of 16 full: the others get the turns by weight"
 
 traffic finish
 flood_until_return 0 1 $((2 * total))
-assert_traffic yes modest "$mixed" 1,2,3,4,5,6,7,8
 traffic run
 assert_le "longest run" 2 "$REPLY"
+# Connections do not end all at once; who is back first has more than its share
+# until the last one is.
 traffic since "$SENT"
+assert_traffic yes modest "$mixed" 1,2,3,4,5,6,7,8
 traffic counts 8
 assert_match "all eight are back" '^([1-9][0-9]* ?){8}$' "$REPLY"
 result "half of 16 come back without a burst"
@@ -244,8 +246,8 @@ result "90 of 100 full: the ten others in turn"
 
 traffic finish
 flood_until_return 0 1 280
-assert_traffic yes modest "$many" "$(seq -s, 90)"
 traffic since "$SENT"
+assert_traffic yes modest "$many" "$(seq -s, 90)"
 traffic counts 100
 assert_match "all are back" '^([1-9][0-9]* ?){100}$' "$REPLY"
 result "90 of 100 come back within 64 picks and a cycle, without a burst"

@@ -7,15 +7,11 @@ usage: traffic.py CLIENT DIRECTOR SERVER...         (network namespaces)
 Starting a program takes long in an emulated machine, so a test starts this
 one once and sends it a command a line; each is answered by one line, beginning
 with "!" if the command itself failed. The methods do_* are the commands.
-
-A real server is known by its number: its place among the namespaces, or, if
-there is but one, the place of its address in the network.
 """
 
 import contextlib
 import errno
 import os
-import random
 import select
 import socket
 import struct
@@ -25,123 +21,22 @@ import time
 
 import ipvs
 import netns
-import picks as question
-from picks import LOST, REFUSED
+from edits import Edits
+from picks import LOST, REFUSED, YES, Picks
+from sockets import DEADLINE, Connection, Servers, address_of, make_socket
 
-NETWORK = {socket.AF_INET: os.environ.get("NET", "198.51.100."),
-           socket.AF_INET6: os.environ.get("NET6", "2001:db8:2::")}
-# seconds; what takes longer is lost
-DEADLINE = int(os.environ.get("DEADLINE", "30")) / 6
 PROTOCOL = {"-u": socket.IPPROTO_UDP, "-t": socket.IPPROTO_TCP}
 WINDOW = 64             # datagrams under way at a time
-IP_PKTINFO, IP_RECVERR, IPV6_RECVERR = 8, 11, 25
+IP_RECVERR, IPV6_RECVERR = 11, 25
 NUMBER = struct.Struct("!Q")
 LINGER = struct.pack("ii", 1, 0)
 
 
-def numbers(text):
-    return [int(word) for word in text.split(",") if word]
-
-
-def address_of(family, server):
-    if family == socket.AF_INET6:
-        return f"{NETWORK[family]}{server}"
-    first, = struct.unpack("!I", socket.inet_aton(NETWORK[family] + "0"))
-    return socket.inet_ntoa(struct.pack("!I", first + int(server)))
-
-
-def number_of(family, address):
-    if family == socket.AF_INET6:
-        return int(address.rsplit(":", 1)[1])
-    first, here = (struct.unpack("!I", socket.inet_aton(text))[0]
-                   for text in (NETWORK[family] + "0", address))
-    return here - first
-
-
-def make_socket(family, kind):
-    sock = socket.socket(family, kind)
-    sock.settimeout(DEADLINE)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    return sock
-
-
-def local_address(family, ancillary):
-    """Where a datagram was sent to, from the control messages with it."""
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
-            return socket.inet_ntop(family, data[8:12])
-        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
-            return socket.inet_ntop(family, data[:16])
-    raise ValueError("a datagram without its address")
-
-
-class Connection:
-    """Both ends of one TCP connection or UDP flow."""
-
-    def __init__(self, client, server=None, pick=LOST):
-        self.client, self.server, self.pick = client, server, pick
-
-    def close(self):
-        self.client.close()
-        if self.server:
-            self.server.close()
-
-
-class Servers:
-    """The real servers' sockets: one of a kind in each namespace."""
-
-    def __init__(self, namespaces, family, port):
-        self.family, self.single = family, len(namespaces) == 1
-        self.udp, self.tcp, self.place = [], [], {}
-        for place, name in enumerate(namespaces, 1):
-            with netns.inside(name):
-                self.udp.append(make_socket(family, socket.SOCK_DGRAM))
-                self.tcp.append(make_socket(family, socket.SOCK_STREAM))
-            self.place[self.udp[-1]] = self.place[self.tcp[-1]] = place
-        for sock in self.udp:
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6,
-                                socket.IPV6_RECVPKTINFO, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-            sock.bind(("", port))
-        for sock in self.tcp:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("", port))
-            sock.listen(1024)
-
-    def number(self, sock, address):
-        if not self.single:
-            return self.place[sock]
-        return number_of(self.family, address)
-
-    def receive(self, sock):
-        """(server, payload, how to answer) of the next datagram."""
-        payload, ancillary, _, peer = sock.recvmsg(2048, 256)
-        address = local_address(self.family, ancillary)
-
-        def answer():
-            sock.sendmsg([payload], ancillary, 0, peer)
-        return self.number(sock, address), payload, answer
-
-    def accept(self):
-        ready, _, _ = select.select(self.tcp, [], [], DEADLINE)
-        if not ready:
-            return None, LOST
-        sock, _ = ready[0].accept()
-        sock.settimeout(DEADLINE)
-        return sock, self.number(ready[0], sock.getsockname()[0])
-
-    def close(self):
-        for sock in self.udp + self.tcp:
-            sock.close()
-
-
-class Traffic:
+class Traffic(Picks, Edits):
     """What the commands work on."""
 
     def __init__(self, client, director, *servers):
+        super().__init__()
         with netns.inside(director):
             self.ipvs = ipvs.Ipvs()
         netns.enter(client)
@@ -150,8 +45,6 @@ class Traffic:
         self.source = ""
         self.sequence = 0
         self.held, self.finished = [], []
-        self.picks = []
-        self.history = []
         self.healthy = {}
         self.slowest = 0
         self.flood = self.thread = None
@@ -259,6 +152,33 @@ class Traffic:
             self.picks += self.burst(min(WINDOW, count - len(self.picks)))
         return self.summary(count)
 
+    def do_parallel(self, count):
+        """Datagrams from all processors at once; in no order."""
+        processors = os.sched_getaffinity(os.getppid())
+        share, rest = divmod(int(count), len(processors))
+        room = threading.Semaphore(WINDOW)
+
+        def send(processor, count):
+            os.sched_setaffinity(0, {processor})
+            with self.udp_socket() as client:
+                for _ in range(count):
+                    if not room.acquire(timeout=DEADLINE):
+                        return
+                    client.send(NUMBER.pack(0))
+
+        for place, processor in enumerate(processors):
+            threading.Thread(target=send, daemon=True, args=(
+                processor, share + (place < rest))).start()
+        self.picks = []
+        while len(self.picks) < int(count):
+            ready, _, _ = select.select(self.servers.udp, [], [], DEADLINE)
+            if not ready:
+                break
+            for sock in ready:
+                self.picks.append(self.servers.receive(sock)[0])
+                room.release()
+        return self.summary(int(count))
+
     def ask(self, client):
         """One datagram and its answer; which server sent it?"""
         self.sequence += 1
@@ -295,7 +215,7 @@ class Traffic:
                 pick = self.ask(flow.client)
                 if pick != flow.pick:
                     return f"no: server {flow.pick}, then {pick}"
-        return question.YES
+        return YES
 
     # connections
 
@@ -384,106 +304,6 @@ class Traffic:
         head, _, body = answer.partition(b"\r\n\r\n")
         return body if head.split(b" ")[1:2] == [b"200"] else None
 
-    # what was picked, by the last command
-
-    def do_all(self):
-        """From here on: by all commands since `to`."""
-        self.picks = self.history[:]
-
-    def do_since(self, first):
-        """From here on: without the first picks."""
-        self.picks = self.picks[int(first):]
-
-    def do_picks(self):
-        return " ".join(map(str, self.picks))
-
-    def do_counts(self, servers):
-        return " ".join(map(str, question.counts(self.picks, int(servers))))
-
-    def do_run(self):
-        return str(question.longest_run(self.picks))
-
-    def do_lag(self, weights):
-        """The largest distance from the fair share, in picks."""
-        weights = numbers(weights)
-        lag = question.largest_lag(self.picks, weights)[0]
-        thousandths = lag * 1000 // sum(weights)
-        return f"{thousandths // 1000}.{thousandths % 1000:03}"
-
-    def do_smooth(self, weights):
-        return question.smooth(self.picks, numbers(weights))
-
-    def do_cycles(self, weights):
-        return question.cycles(self.picks, numbers(weights))
-
-    def do_repeats(self, weights):
-        return question.repeats(self.picks, numbers(weights))
-
-    def do_absent(self, servers):
-        return question.absent(self.picks, numbers(servers))
-
-    def do_shared(self, weights, servers):
-        return question.shared(self.picks, numbers(weights), numbers(servers))
-
-    def do_modest(self, weights, servers):
-        return question.modest(self.picks, numbers(weights), numbers(servers))
-
-    # real servers, by netlink
-
-    def edit(self, command, server, weight, *thresholds):
-        port = 0 if self.service.fwmark else self.target[1]
-        self.service.dest(command, address_of(self.servers.family, server),
-                          port, int(weight), *map(int, thresholds))
-
-    def do_add(self, server, weight, *thresholds):
-        self.edit(ipvs.NEW_DEST, server, weight, *thresholds)
-
-    def do_weight(self, server, weight, *thresholds):
-        self.edit(ipvs.SET_DEST, server, weight, *thresholds)
-
-    def do_delete(self, server):
-        self.edit(ipvs.DEL_DEST, server, 0)
-
-    def listed(self):
-        """{server: (weight, active, inactive)}, by number"""
-        return {number_of(self.servers.family, address): values
-                for address, values in sorted(self.service.dests().items())}
-
-    def do_loads(self):
-        """Connections that count against the thresholds of each."""
-        return " ".join(str(active + inactive) for _, (_, active, inactive)
-                        in sorted(self.listed().items()))
-
-    def do_load(self, server=0):
-        """Those of one real server, or, for 0, of all."""
-        return str(sum(active + inactive
-                       for number, (_, active, inactive)
-                       in self.listed().items()
-                       if int(server) in (0, number)))
-
-    def do_weights(self):
-        """Those that IPVS has now, such as "1:5 2:1"."""
-        return " ".join(f"{server}:{values[0]}"
-                        for server, values in sorted(self.listed().items()))
-
-    def do_reload(self, scheduler, count):
-        """COUNT times: a service, which loads the scheduler's module, real
-        servers, a datagram, no service, no module."""
-        for _ in range(int(count)):
-            self.service.change(ipvs.NEW_SERVICE, scheduler, ipvs.F_ONEPACKET)
-            for server in (1, 2, 3):
-                self.do_add(server, server)
-            pick = self.burst(1)[0]
-            self.service.change(ipvs.DEL_SERVICE, scheduler, 0)
-            if pick not in (1, 2, 3):
-                return f"no: picked {pick}"
-            netns.delete_module(f"ip_vs_{scheduler}")
-        return question.YES
-
-    def do_forget(self):
-        """Keep nothing open in the director's namespace."""
-        self.ipvs.socket.close()
-
     # health, for those who check it
 
     def do_healthy(self, port, *servers):
@@ -500,49 +320,10 @@ class Traffic:
                 sock.listen(64)
                 self.healthy[server] = sock
 
-    def do_churn(self, count, every, change, weights, seed=1):
-        """Datagrams with a weight edited before each EVERY-th.
-
-        The edited server is drawn by SEED; CHANGE says what becomes of its
-        weight: redraw (from the range of WEIGHTS), drift (one more or less)
-        or flip (0, or back to what it was). Answers: the largest distance
-        from the share integrated over time, how many servers got no turn at
-        all, how many picks went to a server with weight 0 or nowhere.
-        """
-        draw = random.Random(int(seed))
-        at_start = numbers(weights)
-        now = list(at_start)
-        low, high = min(now), max(now)
-        due, got = [0.0] * len(now), [0] * len(now)
-        worst, wrong = 0.0, 0
-        for step in range(int(count)):
-            if step % int(every) == 0:
-                server = draw.randrange(len(now))
-                if change == "redraw":
-                    weight = draw.randint(low, high)
-                elif change == "drift":
-                    weight = max(1, now[server] + draw.choice((-1, 1)))
-                else:
-                    weight = 0 if now[server] else at_start[server]
-                    if sum(now) == now[server]:
-                        weight = at_start[server]
-                now[server] = weight
-                self.do_weight(server + 1, weight)
-            pick = self.burst(1)[0]
-            if pick <= 0 or not now[pick - 1]:
-                wrong += 1
-                continue
-            got[pick - 1] += 1
-            total = sum(now)
-            for server, weight in enumerate(now):
-                due[server] += weight / total
-                worst = max(worst, abs(due[server] - got[server]))
-        return f"{worst:.3f} {got.count(0)} {wrong}"
-
     # traffic while something else happens
 
     def do_flood(self, kind):
-        """Go on with udp, flows or tcp, one at a time, until `calm`."""
+        """Go on with udp or tcp, one at a time, until `calm`."""
         self.picks = []
         self.flood = threading.Event()
         self.thread = threading.Thread(target=self.keep_on, args=(kind,),
@@ -554,13 +335,9 @@ class Traffic:
             if kind == "udp":
                 self.picks += self.burst(1)
                 continue
-            if kind == "flows":
-                connection = Connection(self.udp_socket())
-                connection.pick = self.ask(connection.client)
-            else:
-                connection = self.connect()
-                if connection.pick > 0 and not self.echo(connection):
-                    connection.pick = LOST
+            connection = self.connect()
+            if connection.pick > 0 and not self.echo(connection):
+                connection.pick = LOST
             self.picks.append(connection.pick)
             connection.close()
 
