@@ -157,7 +157,7 @@ require()
 
 loaded()
 {
-	grep -q "^$1 " /proc/modules
+	grep -qs "^$1 " /proc/modules
 }
 
 installed()
@@ -174,7 +174,7 @@ require_modules()
 	for module; do
 		installed "$module" || skip_all "needs the module $module"
 	done
-	defer unload " $(cut -d' ' -f1 /proc/modules | tr '\n' ' ')"
+	defer unload " $(cut -d' ' -f1 /proc/modules 2>/dev/null | tr '\n' ' ')"
 	modprobe ip_vs || die "ip_vs does not load"
 }
 

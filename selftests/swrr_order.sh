@@ -91,8 +91,8 @@ result "services with the same weights have the same order of their own"
 # Whoever draws which turn, each is drawn once.
 virtual_service -u "$VIP:53" "$SCHED" 5,1,1 -o
 traffic to "$VIP" 53
-assert_traffic "4200 0 0" parallel 4200
-assert_traffic "3000 600 600" counts 3
+assert_traffic "14000 0 0" parallel 14000
+assert_traffic "10000 2000 2000" counts 3
 virtual_service -u "$VIP:53" "$SCHED" "$mixed" -o
 traffic to "$VIP" 53
 assert_traffic "$((2 * total)) 0 0" parallel $((2 * total))

@@ -182,7 +182,8 @@ start_traffic()
 ask()
 {
 	printf '%s\n' "$*" >&"$TO_TRAFFIC"
-	IFS= read -r -t $((DEADLINE * 4)) REPLY <&"$FROM_TRAFFIC" || die "no answer to: $*"
+	IFS= read -r -t $((DEADLINE * 4)) REPLY <&"$FROM_TRAFFIC" ||
+		die "no answer to: $*"
 }
 
 # traffic COMMAND...: it must not fail

@@ -27,7 +27,8 @@ from sockets import DEADLINE, Connection, Servers, address_of, make_socket
 
 PROTOCOL = {"-u": socket.IPPROTO_UDP, "-t": socket.IPPROTO_TCP}
 WINDOW = 64             # datagrams under way at a time
-IP_RECVERR, IPV6_RECVERR = 11, 25
+IP_RECVERR, IPV6_RECVERR, SO_RCVBUFFORCE = 11, 25, 33
+ROOM = 64 << 20         # bytes for datagrams that wait in a real server
 NUMBER = struct.Struct("!Q")
 LINGER = struct.pack("ii", 1, 0)
 
@@ -153,22 +154,18 @@ class Traffic(Picks, Edits):
         return self.summary(count)
 
     def do_parallel(self, count):
-        """Datagrams from all processors at once; in no order."""
-        processors = os.sched_getaffinity(os.getppid())
+        """Datagrams from a process on each processor, all at once."""
+        processors = sorted(os.sched_getaffinity(os.getppid()))
         share, rest = divmod(int(count), len(processors))
-        room = threading.Semaphore(WINDOW)
-
-        def send(processor, count):
-            os.sched_setaffinity(0, {processor})
-            with self.udp_socket() as client:
-                for _ in range(count):
-                    if not room.acquire(timeout=DEADLINE):
-                        return
-                    client.send(NUMBER.pack(0))
-
+        for sock in self.servers.udp:
+            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        senders = []
         for place, processor in enumerate(processors):
-            threading.Thread(target=send, daemon=True, args=(
-                processor, share + (place < rest))).start()
+            pid = os.fork()
+            if not pid:
+                os.sched_setaffinity(0, {processor})
+                self.send_all(share + (place < rest))
+            senders.append(pid)
         self.picks = []
         while len(self.picks) < int(count):
             ready, _, _ = select.select(self.servers.udp, [], [], DEADLINE)
@@ -176,8 +173,17 @@ class Traffic(Picks, Edits):
                 break
             for sock in ready:
                 self.picks.append(self.servers.receive(sock)[0])
-                room.release()
+        for pid in senders:
+            os.waitpid(pid, 0)
         return self.summary(int(count))
+
+    def send_all(self, count):
+        """In a process of its own: send, and end."""
+        with contextlib.suppress(OSError):
+            client = self.udp_socket()
+            for _ in range(count):
+                client.send(NUMBER.pack(0))
+        os._exit(0)  # pylint: disable=protected-access
 
     def ask(self, client):
         """One datagram and its answer; which server sent it?"""
