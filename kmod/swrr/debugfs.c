@@ -61,8 +61,10 @@ static void show_server(struct seq_file *seq, const struct ip_vs_service *svc,
 	show_address(seq, dest->af, &dest->addr, dest->port);
 	seq_printf(seq, " %d", atomic_read(&dest->weight));
 	show_lag(seq, server->lag);
-	seq_printf(seq, " %s %s %u\n", swrr_full(svc, dest) ? "yes" : "no",
-		   server->parked ? "yes" : "no", swrr_conns(svc, dest));
+	seq_printf(seq, " %s %s %u\n",
+		   swrr_full(dest, swrr_caps(svc)) ? "yes" : "no",
+		   server->parked ? "yes" : "no",
+		   swrr_conns(dest, swrr_counts(svc)));
 }
 
 static int swrr_service_show(struct seq_file *seq, void *unused)

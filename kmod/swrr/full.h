@@ -11,6 +11,63 @@
 #define SWRR_F_TOTAL	IP_VS_SVC_F_SCHED3	/* count all connections */
 
 /**
+ * enum swrr_caps - what the weight is a cap on
+ * @SWRR_CAP_NONE: nothing
+ * @SWRR_CAP_ACTIVE: the active connections
+ * @SWRR_CAP_TOTAL: all connections
+ */
+enum swrr_caps {
+	SWRR_CAP_NONE,
+	SWRR_CAP_ACTIVE,
+	SWRR_CAP_TOTAL,
+};
+
+/**
+ * swrr_counts() - the connections that a cap would be on
+ * @svc: the service
+ *
+ * IPVS calls a connection active from its handshake to its close, which only
+ * TCP and SCTP have: of UDP, and where a firewall mark may select it, all are
+ * counted.
+ *
+ * Return: SWRR_CAP_ACTIVE or SWRR_CAP_TOTAL.
+ */
+static inline enum swrr_caps swrr_counts(const struct ip_vs_service *svc)
+{
+	if ((READ_ONCE(svc->flags) & SWRR_F_TOTAL) || svc->fwmark ||
+	    svc->protocol == IPPROTO_UDP)
+		return SWRR_CAP_TOTAL;
+	return SWRR_CAP_ACTIVE;
+}
+
+/**
+ * swrr_caps() - what caps a service has
+ * @svc: the service; its flags are read anew for each connection, for
+ *	ipvsadm -E changes them without telling the scheduler
+ *
+ * Return: the caps.
+ */
+static inline enum swrr_caps swrr_caps(const struct ip_vs_service *svc)
+{
+	if (likely(!(READ_ONCE(svc->flags) & SWRR_F_CAP)))
+		return SWRR_CAP_NONE;
+	return swrr_counts(svc);
+}
+
+/**
+ * swrr_conns() - count the connections of a server
+ * @dest: the server
+ * @caps: which of them
+ *
+ * Return: their number.
+ */
+static inline u32 swrr_conns(const struct ip_vs_dest *dest, enum swrr_caps caps)
+{
+	return caps == SWRR_CAP_TOTAL ? ip_vs_dest_total(dest) :
+					atomic_read(&dest->activeconns);
+}
+
+/**
  * swrr_closed() - must this server not get a connection at all?
  * @dest: the server
  *
@@ -18,45 +75,24 @@
  */
 static inline bool swrr_closed(const struct ip_vs_dest *dest)
 {
-	return atomic_read(&dest->weight) <= 0 ||
-	       (dest->flags & IP_VS_DEST_F_OVERLOAD);
-}
-
-/**
- * swrr_conns() - the connections that count against a cap
- * @svc: the service
- * @dest: the server
- *
- * IPVS calls a connection active from its handshake to its close, which only
- * TCP and SCTP have: of UDP, and where a firewall mark may select it, all are
- * counted.
- *
- * Return: their number.
- */
-static inline u32 swrr_conns(const struct ip_vs_service *svc,
-			     const struct ip_vs_dest *dest)
-{
-	if ((READ_ONCE(svc->flags) & SWRR_F_TOTAL) || svc->fwmark ||
-	    svc->protocol == IPPROTO_UDP)
-		return ip_vs_dest_total(dest);
-	return atomic_read(&dest->activeconns);
+	return (dest->flags & IP_VS_DEST_F_OVERLOAD) ||
+	       atomic_read(&dest->weight) <= 0;
 }
 
 /**
  * swrr_full() - must this server give up its turn?
- * @svc: the service; its flags are read anew each time, for ipvsadm -E
- *	changes them without telling the scheduler
  * @dest: the server
+ * @caps: of its service
  *
- * Return: true if it is closed, or at its cap where the service has caps.
+ * Return: true if it is closed, or at its cap.
  */
-static inline bool swrr_full(const struct ip_vs_service *svc,
-			     const struct ip_vs_dest *dest)
+static __always_inline bool swrr_full(const struct ip_vs_dest *dest,
+				      enum swrr_caps caps)
 {
-	if (swrr_closed(dest))
+	if (caps != SWRR_CAP_NONE &&
+	    swrr_conns(dest, caps) >= (u32)atomic_read(&dest->weight))
 		return true;
-	return unlikely(READ_ONCE(svc->flags) & SWRR_F_CAP) &&
-	       swrr_conns(svc, dest) >= (u32)atomic_read(&dest->weight);
+	return swrr_closed(dest);
 }
 
 #endif /* _SWRR_FULL_H */

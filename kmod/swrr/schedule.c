@@ -4,9 +4,10 @@
  * given up, and the connection takes the one after it: so what full servers
  * cannot take is spread over the others by weight, and nothing is saved up.
  *
- * When that has cost too many turns, the servers are searched once for room.
- * Full ones are then set aside: at once in the sequence where turns are made
- * as they are needed, and soon after, by an edit of our own, in the table.
+ * When that has cost too many turns, the servers are searched once for room, and
+ * whoever has it and would have the next turn is given it. Full ones are then
+ * set aside: at the next pick in a sequence that makes turns as they are
+ * needed, and soon after, by an edit of our own, in the table.
  */
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
@@ -21,46 +22,67 @@
 /* Parked servers that are looked at in a jiffy. */
 #define LOOK_MAX	256U
 
-/* Turns that are tried after a search: what was made before it, and more. */
-#define RETRY_MAX	48
-
 /**
  * struct survey - which servers have room
  * @turns: one of those that take turns
  * @idle: one of those that do not, because they were full; every search finds
  *	another one
+ * @first: of those that take turns, the one whose turn is next
+ * @blocks: of a kept cycle, those in which they have turns
  */
 struct survey {
-	struct ip_vs_dest *turns;
-	struct ip_vs_dest *idle;
+	struct ip_vs_dest	*turns;
+	struct ip_vs_dest	*idle;
+	struct swrr_first	first;
+	u64			blocks;
 };
 
-/* @caps: servers at their caps are full, too. */
-static __always_inline bool has_room(const struct ip_vs_service *svc,
-				     const struct ip_vs_dest *dest, bool caps)
+static __always_inline bool has_room(const struct ip_vs_dest *dest,
+				     enum swrr_caps caps)
 {
-	return dest && !(caps ? swrr_full(svc, dest) : swrr_closed(dest));
+	return dest && !swrr_full(dest, caps);
+}
+
+/* The first server with room, from @i on; as little as can be for a full one. */
+static __always_inline u32 next_roomy(struct ip_vs_dest *const *dest, u32 i,
+				      u32 servers, enum swrr_caps caps)
+{
+	struct ip_vs_dest *const *at = dest + i, *const *end = dest + servers;
+
+	while (at != end && !has_room(READ_ONCE(*at), caps))
+		at++;
+	return at - dest;
 }
 
 static __always_inline struct survey look(struct swrr_service *service,
-					  struct swrr_table *table, bool caps)
+					  struct swrr_table *table,
+					  enum swrr_caps caps)
 {
 	u32 i, idle = 0, servers = table->seq.servers;
-	struct survey found = {};
+	struct survey found = { .first.start = S64_MAX };
+	u8 *room = swrr_table_room(table);
 
-	for (i = 0; i < servers; i++) {
+	for (i = 0; (i = next_roomy(table->dest, i, servers, caps)) < servers;
+	     i++) {
 		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
-		struct swrr_server *server = &table->seq.server[i];
 
-		server->room = has_room(service->svc, dest, caps);
-		if (!server->room)
+		if (!swrr_seq_active(&table->seq.server[i])) {
+			if (!found.idle ||
+			    (idle <= service->rover && i > service->rover)) {
+				found.idle = dest;
+				idle = i;
+			}
 			continue;
-		if (swrr_seq_active(server)) {
-			found.turns = dest;
-		} else if (!found.idle ||
-			   (idle <= service->rover && i > service->rover)) {
-			found.idle = dest;
-			idle = i;
+		}
+		if (!found.turns)
+			memset(room, 0, servers);
+		found.turns = dest;
+		room[i] = 1;
+		if (table->period) {
+			found.blocks |= table->mapped ?
+				swrr_table_blocks(table)[i] : 1;
+		} else {
+			swrr_seq_first(&table->seq, i, &found.first);
 		}
 	}
 	if (found.idle)
@@ -68,168 +90,173 @@ static __always_inline struct survey look(struct swrr_service *service,
 	return found;
 }
 
-/* Compiled twice, for it is most of the work where there is no room at all. */
+/* Compiled for each, for it is most of the work where there is no room at all. */
 static struct survey survey(struct swrr_service *service,
-			    struct swrr_table *table, bool caps)
+			    struct swrr_table *table, enum swrr_caps caps)
 {
 	lockdep_assert_held(&service->lock);
-	return caps ? look(service, table, true) : look(service, table, false);
+	switch (caps) {
+	case SWRR_CAP_ACTIVE:
+		return look(service, table, SWRR_CAP_ACTIVE);
+	case SWRR_CAP_TOTAL:
+		return look(service, table, SWRR_CAP_TOTAL);
+	default:
+		return look(service, table, SWRR_CAP_NONE);
+	}
 }
 
 /* A server that the table does not have, for want of memory. */
-static struct ip_vs_dest *unlisted(struct swrr_service *service, bool caps)
+static struct ip_vs_dest *unlisted(struct swrr_service *service,
+				   enum swrr_caps caps)
 {
 	struct ip_vs_dest *dest;
 
 	if (likely(!READ_ONCE(service->stale)))
 		return NULL;
 	list_for_each_entry_rcu(dest, &service->svc->destinations, n_list)
-		if (has_room(service->svc, dest, caps))
+		if (has_room(dest, caps))
 			return dest;
 	return NULL;
+}
+
+/* The first turn of a server with room in a part of a kept cycle, or @end. */
+static u32 walk(struct swrr_table *table, u32 at, u32 end)
+{
+	const u8 *room = swrr_table_room(table);
+
+	while (at < end && !room[table->turn[at]])
+		at++;
+	return at;
 }
 
 /*
- * Go on in a kept cycle to the next turn of a server with room, and take it
- * together with all those before it. It may be almost a whole cycle away, until
- * full servers are parked, so a step is but a few instructions: the heap of a
- * table that makes no more turns serves as a map of who has room.
+ * The next turn of a server with room in a kept cycle. It may be almost a whole
+ * cycle away, until full servers are parked. But who has turns in which block of
+ * the cycle is known: so only what is left of the present block is walked, and
+ * one more.
  */
-static struct ip_vs_dest *walk(struct swrr_service *service,
-			       struct swrr_table *table)
+static u32 find_turn(struct swrr_table *table, u32 from, u64 blocks)
 {
-	const u16 *turns = table->turn, *end = turns + table->period;
-	s64 ticket = atomic64_read(&table->ticket), turn;
-	u8 *room = (u8 *)table->seq.heap;
-	const u16 *first, *at;
-	u32 i;
+	u32 block = from >> table->block;
+	u32 end = min(table->period, (block + 1) << table->block);
+	u32 at = walk(table, from, end);
+	u64 later;
 
-	if (ticket < 0)
-		return NULL;
-	for (i = 0; i < table->seq.servers; i++)
-		room[i] = table->seq.server[i].room;
-	first = turns + (u64)ticket % table->period;
-	turn = ticket;
-	for (at = first; at < end && !room[*at]; at++)
-		;
-	if (at == end) {
-		turn += end - first;
-		for (first = turns, at = first; at < end && !room[*at]; at++)
-			;
-	}
-	if (at == end)
-		return NULL;
-	turn += at - first;
-	while (ticket >= 0 && ticket <= turn) {
-		if (atomic64_try_cmpxchg(&table->ticket, &ticket, turn + 1)) {
-			atomic64_add(turn - ticket, &service->given_up);
-			return READ_ONCE(table->dest[*at]);
-		}
+	if (at < end)
+		return at;
+	later = blocks & (~1ULL << block);
+	block = __ffs64(later ? later : blocks);
+	return walk(table, block << table->block, table->period);
+}
+
+/* Take the next turn of a server with room, and give up all those before it. */
+static struct ip_vs_dest *take_kept(struct swrr_service *service,
+				    struct swrr_table *table, u64 blocks)
+{
+	s64 ticket = atomic64_read(&table->ticket);
+
+	while (ticket >= 0) {
+		u32 from = (u64)ticket % table->period;
+		u32 at = find_turn(table, from, blocks);
+		u32 lost = at - from + (at < from ? table->period : 0);
+
+		if (!atomic64_try_cmpxchg(&table->ticket, &ticket,
+					  ticket + lost + 1))
+			continue;
+		atomic64_add(lost, &service->given_up);
+		return READ_ONCE(table->dest[table->turn[at]]);
 	}
 	return NULL;
 }
 
-/* Take the full ones out of a sequence that goes on. */
-static void bench(struct swrr_service *service, struct swrr_table *table)
+/* Take a turn that was made already, or the next one of those with room. */
+static struct ip_vs_dest *take_made(struct swrr_service *service,
+				    struct swrr_table *table,
+				    const struct survey *found,
+				    enum swrr_caps caps)
 {
-	struct swrr_seq *seq = &table->seq;
-	bool benched = false;
-	u32 i;
+	struct ip_vs_dest *dest;
+	int i;
 
-	for (i = 0; i < seq->servers; i++) {
-		struct swrr_server *server = &seq->server[i];
-
-		if (server->room || !swrr_seq_active(server))
-			continue;
-		server->lag = 0;
-		WRITE_ONCE(server->parked, true);
-		benched = true;
-	}
-	if (benched) {
-		swrr_seq_bench(seq);
-		WRITE_ONCE(service->parked, true);
-	}
-}
-
-static struct ip_vs_dest *retry(struct swrr_service *service, bool caps)
-{
-	unsigned int tries;
-
-	for (tries = 0; tries < RETRY_MAX; tries++) {
-		struct swrr_table *table = rcu_dereference(service->table);
-		int i = swrr_table_take(table, &service->lock);
-		struct ip_vs_dest *dest;
-
-		if (i == SWRR_NONE)
-			break;
-		if (i < 0)
-			continue;
+	WRITE_ONCE(table->searched, true);
+	WRITE_ONCE(service->parked, true);
+	while ((i = swrr_table_left(table)) >= 0) {
 		dest = READ_ONCE(table->dest[i]);
-		if (has_room(service->svc, dest, caps))
+		if (has_room(dest, caps))
 			return dest;
 		atomic64_inc(&service->given_up);
 	}
-	return NULL;
+	if (!swrr_table_grant(table, found->first.i))
+		return NULL;
+	return READ_ONCE(table->dest[found->first.i]);
 }
 
-/* Some server has room. */
-static struct ip_vs_dest *take_from(struct swrr_service *service,
-				    const struct survey *found,
-				    struct swrr_table *table, bool caps)
+/* The pick after one that searched; an edit by work will do so for good. */
+static noinline void bench(struct swrr_service *service)
 {
-	struct ip_vs_dest *dest;
+	spin_lock_bh(&service->lock);
+	swrr_table_bench(rcu_dereference(service->table));
+	spin_unlock_bh(&service->lock);
+}
 
+/* Return: NULL if a newer table has taken over. */
+static struct ip_vs_dest *take_from(struct swrr_service *service,
+				    struct swrr_table *table,
+				    const struct survey *found,
+				    enum swrr_caps caps)
+{
 	swrr_service_kick(service);
 	if (!found->turns)
 		return found->idle;
-	if (table->period) {
-		dest = walk(service, table);
-		if (dest)
-			return dest;
-	} else {
-		bench(service, table);
+	if (table->period)
+		return take_kept(service, table, found->blocks);
+	return take_made(service, table, found, caps);
+}
+
+/*
+ * Look who has room; not at caps where all are at theirs and that is allowed.
+ * Return: false if it has to be done again, for a newer table has taken over.
+ */
+static bool find_room(struct swrr_service *service, struct ip_vs_dest *spare,
+		      struct ip_vs_dest **dest)
+{
+	struct swrr_table *table = rcu_dereference(service->table);
+	enum swrr_caps caps = swrr_caps(service->svc);
+	struct survey found;
+
+	swrr_table_bench(table);
+	found = survey(service, table, caps);
+	WRITE_ONCE(service->refusing, !found.turns && !found.idle);
+	if (service->refusing && caps != SWRR_CAP_NONE &&
+	    !(READ_ONCE(service->svc->flags) & SWRR_F_STRICT)) {
+		if (READ_ONCE(service->parked))
+			swrr_service_kick(service);
+		*dest = spare;
+		if (has_room(spare, SWRR_CAP_NONE))
+			return true;
+		caps = SWRR_CAP_NONE;
+		found = survey(service, table, caps);
 	}
-	spin_unlock_bh(&service->lock);
-	dest = retry(service, caps);
-	spin_lock_bh(&service->lock);
-	if (!dest && has_room(service->svc, found->turns, caps))
-		dest = found->turns;
-	return dest;
+	if (!found.turns && !found.idle) {
+		*dest = unlisted(service, caps);
+		return true;
+	}
+	*dest = take_from(service, table, &found, caps);
+	return *dest;
 }
 
 /*
  * Too many turns were lost. @spare is the first of those servers that would
- * be full by its weight only.
+ * be full by its weight only. No table is replaced twice while the lock is held.
  */
 static struct ip_vs_dest *search(struct swrr_service *service,
 				 struct ip_vs_dest *spare)
 {
-	unsigned int flags = READ_ONCE(service->svc->flags);
 	struct ip_vs_dest *dest;
-	struct swrr_table *table;
-	struct survey found;
-	bool caps = flags & SWRR_F_CAP;
 
 	spin_lock_bh(&service->lock);
-	table = rcu_dereference(service->table);
-	found = survey(service, table, caps);
-	WRITE_ONCE(service->refusing, !found.turns && !found.idle);
-	if (service->refusing && caps && !(flags & SWRR_F_STRICT)) {
-		/* all are at their caps: do as if there were none */
-		if (READ_ONCE(service->parked))
-			swrr_service_kick(service);
-		if (has_room(service->svc, spare, false)) {
-			dest = spare;
-			goto out;
-		}
-		caps = false;
-		found = survey(service, table, false);
-	}
-	if (found.turns || found.idle)
-		dest = take_from(service, &found, table, caps);
-	else
-		dest = unlisted(service, caps);
-out:
+	while (!find_room(service, spare, &dest))
+		;
 	spin_unlock_bh(&service->lock);
 	return dest;
 }
@@ -241,6 +268,7 @@ out:
 static void check_parked(struct swrr_service *service,
 			 const struct swrr_table *table)
 {
+	enum swrr_caps caps = swrr_caps(service->svc);
 	u32 i, at, servers = table->seq.servers;
 	unsigned long now = jiffies;
 
@@ -252,7 +280,7 @@ static void check_parked(struct swrr_service *service,
 		if (++at >= servers)
 			at = 0;
 		if (READ_ONCE(table->seq.server[at].parked) &&
-		    has_room(service->svc, READ_ONCE(table->dest[at]), true)) {
+		    has_room(READ_ONCE(table->dest[at]), caps)) {
 			spin_lock_bh(&service->lock);
 			swrr_service_kick(service);
 			spin_unlock_bh(&service->lock);
@@ -267,16 +295,19 @@ static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
 				   struct ip_vs_dest *dest, unsigned int lost)
 {
 	struct swrr_service *service = svc->sched_data;
+	enum swrr_caps caps = swrr_caps(svc);
 	struct ip_vs_dest *spare = NULL;
 	struct swrr_table *table;
 	int i;
 
 	for (;;) {
-		if (!spare && has_room(svc, dest, false))
+		if (!spare && has_room(dest, SWRR_CAP_NONE))
 			spare = dest;
 		if (lost >= LOST_MAX || (lost && READ_ONCE(service->refusing)))
 			break;
 		table = rcu_dereference(service->table);
+		if (READ_ONCE(table->searched))
+			bench(service);
 		i = swrr_table_take(table, &service->lock);
 		if (i == SWRR_NONE)
 			break;
@@ -284,7 +315,7 @@ static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
 			continue;
 		check_parked(service, table);
 		dest = READ_ONCE(table->dest[i]);
-		if (has_room(svc, dest, true))
+		if (has_room(dest, caps))
 			goto out;
 		lost++;
 	}
@@ -309,7 +340,7 @@ static noinline struct ip_vs_dest *pick(struct ip_vs_service *svc)
 static noinline struct ip_vs_dest *judge(struct ip_vs_service *svc,
 					 struct ip_vs_dest *dest)
 {
-	if (has_room(svc, dest, true))
+	if (has_room(dest, swrr_caps(svc)))
 		return dest;
 	return overflow(svc, dest, 1);
 }

@@ -71,6 +71,15 @@ static void heap_sift_down(u64 *end, int dir, u32 count, u32 pos, u64 key)
 	*heap_at(end, dir, pos) = key;
 }
 
+/* Make a heap of keys in any order. */
+static void heap_make(u64 *end, int dir, u32 count)
+{
+	u32 i;
+
+	for (i = count / 2; i--; )
+		heap_sift_down(end, dir, count, i, *heap_at(end, dir, i));
+}
+
 static void heap_pop(u64 *end, int dir, u32 *count)
 {
 	u32 last = --*count;
@@ -112,20 +121,10 @@ static u32 key_server(u64 key)
 	return key & SWRR_MAX_SERVERS;
 }
 
-static s64 deadline(const struct swrr_server *server)
-{
-	u64 rest = (u64)server->rest + server->step_rest;
-	s64 slot = server->release + server->step;
-
-	if (rest > server->share)
-		return slot + 2;
-	return rest ? slot + 1 : slot;
-}
-
 static void open_push(struct swrr_seq *seq, u32 i)
 {
 	heap_sift_up(open_end(seq), 1, seq->open++,
-		     make_key(deadline(&seq->server[i]), i));
+		     make_key(swrr_seq_deadline(&seq->server[i]), i));
 }
 
 static void closed_push(struct swrr_seq *seq, u32 i)
@@ -146,41 +145,6 @@ static void take(struct swrr_server *server)
 	}
 	server->rest = rest;
 	server->taken++;
-}
-
-/**
- * swrr_seq_order() - sort all windows into the two heaps
- * @seq: the sequence
- *
- * Needed after swrr_seq_adjust(), once for any number of calls, before the next
- * turn.
- */
-void swrr_seq_order(struct swrr_seq *seq)
-{
-	u32 i;
-
-	seq->open = 0;
-	seq->closed = 0;
-	for (i = 0; i < seq->servers; i++) {
-		if (!swrr_seq_active(&seq->server[i]))
-			continue;
-		if (seq->server[i].release <= seq->slot)
-			open_push(seq, i);
-		else
-			closed_push(seq, i);
-	}
-}
-
-/* Move the origin of time, so that slots keep fitting into a key. */
-static void rebase(struct swrr_seq *seq)
-{
-	u32 i;
-
-	for (i = 0; i < seq->servers; i++)
-		seq->server[i].release -= seq->slot;
-	seq->mark -= seq->slot;
-	seq->slot = 0;
-	swrr_seq_order(seq);
 }
 
 /**
@@ -380,6 +344,64 @@ static void set_window(const struct swrr_seq *seq, struct swrr_server *server)
 }
 
 /**
+ * swrr_seq_lag() - how many turns a server is owed
+ * @seq: the sequence
+ * @i: an active server
+ * @ahead: at how many slots after the present one; negative: before it
+ *
+ * Return: turns, with 32 binary places; negative: it is ahead.
+ */
+s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead)
+{
+	const struct swrr_server *server = &seq->server[i];
+	s64 owed = (seq->slot + ahead - server->release) * server->share -
+		   server->rest;
+
+	return to_lag(owed, seq->cycle) + server->residue + seq->shift;
+}
+
+/**
+ * swrr_seq_order() - sort all windows into the two heaps
+ * @seq: the sequence
+ *
+ * Needed before the next turn where servers were parked, adjusted or had a turn
+ * out of order; once for any number of them.
+ */
+void swrr_seq_order(struct swrr_seq *seq)
+{
+	u32 i;
+
+	seq->open = 0;
+	seq->closed = 0;
+	for (i = 0; i < seq->servers; i++) {
+		const struct swrr_server *server = &seq->server[i];
+
+		if (!swrr_seq_active(server))
+			continue;
+		if (server->release <= seq->slot)
+			*heap_at(open_end(seq), 1, seq->open++) =
+				make_key(swrr_seq_deadline(server), i);
+		else
+			*heap_at(closed_end(seq), -1, seq->closed++) =
+				make_key(server->release, i);
+	}
+	heap_make(open_end(seq), 1, seq->open);
+	heap_make(closed_end(seq), -1, seq->closed);
+}
+
+/* Move the origin of time, so that slots keep fitting into a key. */
+static void rebase(struct swrr_seq *seq)
+{
+	u32 i;
+
+	for (i = 0; i < seq->servers; i++)
+		seq->server[i].release -= seq->slot;
+	seq->mark -= seq->slot;
+	seq->slot = 0;
+	swrr_seq_order(seq);
+}
+
+/**
  * swrr_seq_start() - begin a sequence
  * @seq: @servers, @heap and of each server @weight, @lag, @parked and @back are
  *	set; the servers are in descending order of weight
@@ -427,8 +449,8 @@ bool swrr_seq_ready(const struct swrr_seq *seq)
  * swrr_seq_skip() - let time pass to where a window is open
  * @seq: the sequence; at least one server is active
  *
- * It never needs to, but where servers are benched, or more turns were taken
- * than slots passed.
+ * It never needs to, but where servers were parked in the midst of it, or more
+ * turns were taken than slots passed.
  */
 void swrr_seq_skip(struct swrr_seq *seq)
 {
@@ -463,7 +485,7 @@ u32 swrr_seq_next(struct swrr_seq *seq)
 	take(server);
 	if (server->release <= seq->slot) {
 		heap_sift_down(open_end(seq), 1, seq->open, 0,
-			       make_key(deadline(server), i));
+			       make_key(swrr_seq_deadline(server), i));
 	} else {
 		heap_pop(open_end(seq), 1, &seq->open);
 		closed_push(seq, i);
@@ -497,50 +519,22 @@ bool swrr_seq_mark(struct swrr_seq *seq)
 	return round;
 }
 
-/* Leave those out that have no room, and make a heap of the rest again. */
-static u32 heap_filter(const struct swrr_seq *seq, u64 *end, int dir,
-		       u32 count)
-{
-	u32 i, left = 0;
-
-	for (i = 0; i < count; i++) {
-		u64 key = *heap_at(end, dir, i);
-
-		if (seq->server[key_server(key)].room)
-			*heap_at(end, dir, left++) = key;
-	}
-	for (i = left / 2; i--; )
-		heap_sift_down(end, dir, left, i, *heap_at(end, dir, i));
-	return left;
-}
-
 /**
- * swrr_seq_bench() - take full servers out, in the middle of the sequence
- * @seq: the sequence; of those without @room, @parked has been set
- *
- * The others keep their windows, and the slots that this frees pass unused.
- */
-void swrr_seq_bench(struct swrr_seq *seq)
-{
-	seq->open = heap_filter(seq, open_end(seq), 1, seq->open);
-	seq->closed = heap_filter(seq, closed_end(seq), -1, seq->closed);
-}
-
-/**
- * swrr_seq_lag() - how many turns a server is owed
+ * swrr_seq_take() - have the next turn taken, with the heaps out of order
  * @seq: the sequence
- * @i: an active server
- * @ahead: at how many slots after the present one; negative: before it
+ * @i: whose turn is the first of those of servers that will not be parked
  *
- * Return: turns, with 32 binary places; negative: it is ahead.
+ * swrr_seq_order() must follow.
  */
-s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead)
+void swrr_seq_take(struct swrr_seq *seq, u32 i)
 {
-	const struct swrr_server *server = &seq->server[i];
-	s64 owed = (seq->slot + ahead - server->release) * server->share -
-		   server->rest;
+	struct swrr_server *server = &seq->server[i];
 
-	return to_lag(owed, seq->cycle) + server->residue + seq->shift;
+	if (seq->slot < server->release)
+		seq->slot = server->release;
+	if (swrr_seq_deadline(server) > seq->slot + 1)
+		seq->slot++;
+	take(server);
 }
 
 /**

@@ -30,7 +30,6 @@
  * @residue: the part of @lag too fine for @release and @rest, 32 binary places
  * @parked: takes no turn for now, because it is full; is owed nothing then
  * @back: was parked up to this start
- * @room: was not full at the last search
  */
 struct swrr_server {
 	s64	release;
@@ -45,7 +44,6 @@ struct swrr_server {
 	s32	residue;
 	bool	parked;
 	bool	back;
-	bool	room;
 };
 
 /**
@@ -75,13 +73,25 @@ struct swrr_seq {
 	u32	closed;
 };
 
+/**
+ * struct swrr_first - the first of some turns
+ * @start: the first slot in which it can be taken; S64_MAX: there is none
+ * @deadline: the last slot of its window
+ * @i: whose turn it is
+ */
+struct swrr_first {
+	s64	start;
+	s64	deadline;
+	u32	i;
+};
+
 u64 swrr_seq_divisor(u64 divisor, u32 weight);
 void swrr_seq_start(struct swrr_seq *seq, bool edited);
 void swrr_seq_skip(struct swrr_seq *seq);
 bool swrr_seq_ready(const struct swrr_seq *seq);
 u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
-void swrr_seq_bench(struct swrr_seq *seq);
+void swrr_seq_take(struct swrr_seq *seq, u32 i);
 void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns);
 void swrr_seq_order(struct swrr_seq *seq);
 s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
@@ -95,6 +105,49 @@ s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
 static inline bool swrr_seq_active(const struct swrr_server *server)
 {
 	return server->share && !server->parked;
+}
+
+/**
+ * swrr_seq_deadline() - when a server's next turn is due
+ * @server: the server; active
+ *
+ * Return: the last slot of its window.
+ */
+static inline s64 swrr_seq_deadline(const struct swrr_server *server)
+{
+	u64 rest = (u64)server->rest + server->step_rest;
+	s64 slot = server->release + server->step;
+
+	if (rest > server->share)
+		return slot + 2;
+	return rest ? slot + 1 : slot;
+}
+
+/**
+ * swrr_seq_first() - is a server's turn before the first one so far?
+ * @seq: the sequence
+ * @i: an active server; asked for in ascending order
+ * @first: the first turn so far, of the servers asked for
+ *
+ * Of many servers that may have the next turn, when others may not: without the
+ * heaps, and in one pass.
+ */
+static inline void swrr_seq_first(const struct swrr_seq *seq, u32 i,
+				  struct swrr_first *first)
+{
+	const struct swrr_server *server = &seq->server[i];
+	s64 start = server->release, deadline;
+
+	if (start < seq->slot)
+		start = seq->slot;
+	if (start > first->start)
+		return;
+	deadline = swrr_seq_deadline(server);
+	if (start == first->start && deadline >= first->deadline)
+		return;
+	first->start = start;
+	first->deadline = deadline;
+	first->i = i;
 }
 
 #endif /* _SWRR_SEQUENCE_H */

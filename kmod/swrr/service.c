@@ -148,17 +148,16 @@ static bool was_parked(const struct swrr_table *table,
 	       READ_ONCE(table->seq.server[candidate->old].parked);
 }
 
-/* Return: how many servers have room, by their thresholds or their caps too. */
-static u32 park_full(struct plan *plan, const struct ip_vs_service *svc,
-		     const struct swrr_table *table, bool park, bool caps)
+/* Return: how many servers have room. */
+static u32 park_full(struct plan *plan, const struct swrr_table *table,
+		     bool park, enum swrr_caps caps)
 {
 	u32 i, roomy = 0;
 
 	plan->parked = 0;
 	for (i = 0; i < plan->servers; i++) {
 		struct candidate *candidate = &plan->candidate[i];
-		bool full = caps ? swrr_full(svc, candidate->dest) :
-				   swrr_closed(candidate->dest);
+		bool full = swrr_full(candidate->dest, caps);
 
 		candidate->parked = full && candidate->weight &&
 				    (park || was_parked(table, candidate));
@@ -176,14 +175,14 @@ static u32 park_full(struct plan *plan, const struct ip_vs_service *svc,
 static void plan_park(struct plan *plan, const struct ip_vs_service *svc,
 		      const struct swrr_table *table, bool park)
 {
-	unsigned int flags;
+	enum swrr_caps caps = swrr_caps(svc);
 	u32 i;
 
-	if (park_full(plan, svc, table, park, true))
+	if (park_full(plan, table, park, caps))
 		return;
-	flags = READ_ONCE(svc->flags);
-	if ((flags & SWRR_F_CAP) && !(flags & SWRR_F_STRICT) &&
-	    park_full(plan, svc, table, park, false))
+	if (caps != SWRR_CAP_NONE &&
+	    !(READ_ONCE(svc->flags) & SWRR_F_STRICT) &&
+	    park_full(plan, table, park, SWRR_CAP_NONE))
 		return;
 	plan->parked = 0;
 	for (i = 0; i < plan->servers; i++)
@@ -331,6 +330,7 @@ static void publish(struct swrr_service *service, const struct plan *plan,
 	}
 
 	spin_lock_bh(&service->lock);
+	swrr_table_bench(table);
 	if (old && snap->ticket < taken)
 		settle(table, plan, snap, now);
 	swrr_table_settled(table);

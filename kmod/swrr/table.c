@@ -47,7 +47,10 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 					  sizeof(*table->seq.heap) +
 					  sizeof(*table->dest));
 	size_t turns = (size_t)size * sizeof(*table->turn);
+	bool mapped = stored && cycle > 2 * (u64)servers;
 
+	if (mapped)
+		bytes += (size_t)servers * sizeof(u64);
 	table = kvmalloc(bytes + turns, GFP_KERNEL);
 	if (!table)
 		return NULL;
@@ -55,16 +58,39 @@ struct swrr_table *swrr_table_alloc(u32 servers, u64 cycle, bool stored)
 	table->seq.server = (struct swrr_server *)(table + 1);
 	table->seq.heap = (u64 *)(table->seq.server + servers);
 	table->dest = (struct ip_vs_dest **)(table->seq.heap + servers);
-	table->turn = (u16 *)(table->dest + servers);
+	table->turn = (u16 *)((u8 *)table + bytes);
 	table->seq.servers = servers;
 	table->size = size;
 	table->stored = stored;
 	table->unsettled = true;
+	table->mapped = mapped;
+	table->block = mapped ? fls((size - 1) >> 6) : 31;
 	return table;
 }
 
+/* Has the sequence come round? From here on it may again. */
+static bool mark(struct swrr_table *table)
+{
+	bool round;
+
+	if (!table->stored)
+		return false;
+	round = swrr_seq_mark(&table->seq) && !table->unsettled &&
+		!table->searched;
+	table->mark = table->filled;
+	if (table->mapped && !round)
+		memset(swrr_table_blocks(table), 0,
+		       array_size(table->seq.servers, sizeof(u64)));
+	return round;
+}
+
+static bool at_end(const struct swrr_table *table, u64 filled)
+{
+	return table->stored && filled - table->mark == table->seq.cycle;
+}
+
 /*
- * A batch at most, and none after slots passed unused: swrr_table_snapshot()
+ * A batch at most, and none after slots passed unused: swrr_snapshot_take()
  * takes back what is left of it.
  */
 static void make_turns(struct swrr_table *table)
@@ -72,25 +98,22 @@ static void make_turns(struct swrr_table *table)
 	struct swrr_seq *seq = &table->seq;
 	u32 batch = min_t(u32, BATCH, table->size);
 	u64 filled = table->filled;
-	bool round = false;
 
+	swrr_table_bench(table);
 	swrr_seq_skip(seq);
 	do {
+		u32 at = filled++ % table->size;
 		s64 slot = seq->slot;
+		u32 i = swrr_seq_next(seq);
 
-		WRITE_ONCE(table->turn[filled % table->size],
-			   swrr_seq_next(seq));
-		filled++;
+		WRITE_ONCE(table->turn[at], i);
+		if (table->mapped)
+			swrr_table_blocks(table)[i] |= BIT_ULL(at >> table->block);
 		table->paced = table->paced << 1 | (seq->slot != slot);
-		if (table->stored && filled - table->mark == seq->cycle) {
-			table->mark = filled;
-			round = swrr_seq_mark(seq) && !table->unsettled;
-			break;
-		}
-	} while (--batch && swrr_seq_ready(seq));
+	} while (--batch && !at_end(table, filled) && swrr_seq_ready(seq));
 	/* pairs with the acquire in swrr_table_take(): the turns are there */
 	smp_store_release(&table->filled, filled);
-	if (round)
+	if (at_end(table, filled) && mark(table))
 		/* pairs with those there and in ip_vs_swrr_schedule() */
 		smp_store_release(&table->period, table->size);
 }
@@ -150,6 +173,78 @@ int swrr_table_take(struct swrr_table *table, spinlock_t *lock)
 }
 
 /**
+ * swrr_table_left() - take a turn that was made before
+ * @table: the table; no cycle is kept
+ *
+ * Context: the lock of the service is held.
+ * Return: the server whose turn it is; SWRR_NONE: all were taken, or a newer
+ * table has taken over.
+ */
+int swrr_table_left(struct swrr_table *table)
+{
+	s64 ticket = atomic64_read(&table->ticket);
+
+	while (ticket >= 0 && (u64)ticket < table->filled) {
+		u16 turn = table->turn[(u64)ticket % table->size];
+
+		if (atomic64_try_cmpxchg(&table->ticket, &ticket, ticket + 1))
+			return turn;
+	}
+	return SWRR_NONE;
+}
+
+/**
+ * swrr_table_grant() - give the next turn to whose it is when full ones are left out
+ * @table: the table; no cycle is kept; swrr_table_room() is filled in
+ * @i: the server
+ *
+ * Nobody else draws a turn meanwhile, for none is left and none can be made.
+ *
+ * Context: the lock of the service is held.
+ * Return: false if a newer table has taken over; or turns are left.
+ */
+bool swrr_table_grant(struct swrr_table *table, u32 i)
+{
+	s64 ticket = table->filled;
+
+	if (!atomic64_try_cmpxchg(&table->ticket, &ticket, ticket + 1))
+		return false;
+	swrr_seq_take(&table->seq, i);
+	WRITE_ONCE(table->turn[table->filled % table->size], i);
+	/* pairs with the acquire in swrr_table_take() */
+	smp_store_release(&table->filled, table->filled + 1);
+	return true;
+}
+
+/**
+ * swrr_table_bench() - set those aside that were full at the last search
+ * @table: the table; nothing is done where it was not searched
+ *
+ * The others keep their windows, and the slots that this frees pass unused.
+ *
+ * Context: the lock of the service is held.
+ */
+void swrr_table_bench(struct swrr_table *table)
+{
+	const u8 *room = swrr_table_room(table);
+	u32 i;
+
+	if (!table->searched)
+		return;
+	for (i = 0; i < table->seq.servers; i++) {
+		struct swrr_server *server = &table->seq.server[i];
+
+		if (room[i] || !swrr_seq_active(server))
+			continue;
+		server->lag = 0;
+		WRITE_ONCE(server->parked, true);
+	}
+	swrr_seq_order(&table->seq);
+	mark(table);
+	WRITE_ONCE(table->searched, false);
+}
+
+/**
  * swrr_table_retire() - no more turns of this table
  * @table: the table; a newer one has been published
  *
@@ -168,8 +263,7 @@ s64 swrr_table_retire(struct swrr_table *table)
  */
 void swrr_table_settled(struct swrr_table *table)
 {
-	swrr_seq_mark(&table->seq);
-	table->mark = table->filled;
+	mark(table);
 	table->unsettled = false;
 }
 
@@ -214,8 +308,7 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
  * Context: process; no edit at the same time.
  */
 void swrr_snapshot_take(struct swrr_snapshot *snap,
-			const struct swrr_table *table, spinlock_t *lock,
-			s64 taken)
+			struct swrr_table *table, spinlock_t *lock, s64 taken)
 {
 	u32 i, period, servers = table->seq.servers;
 	u16 left[BATCH];
@@ -223,6 +316,7 @@ void swrr_snapshot_take(struct swrr_snapshot *snap,
 	s64 ahead;
 
 	spin_lock_bh(lock);
+	swrr_table_bench(table);
 	memcpy(snap->server, table->seq.server,
 	       array_size(servers, sizeof(*snap->server)));
 	snap->seq = table->seq;

@@ -25,11 +25,16 @@ struct ip_vs_dest;
  * @paced: of the latest turns (the last one is bit 0), which took a slot
  * @stored: @size is the length of the cycle, so that it can be kept
  * @unsettled: swrr_table_settled() is yet to come: nothing is kept before
+ * @searched: swrr_table_room() was filled in, so swrr_table_bench() is due
  * @size: how many turns are kept
  * @period: @size once the cycle is kept: the turns repeat and nothing but
  *	@ticket and @dest changes any more; 0 until then
+ * @mapped: @stored, and long for its servers: swrr_table_blocks() has a map
+ * @block: binary logarithm of the turns in a block of the cycle; of blocks there
+ *	are 64 at most, and one where there is no map
  * @turn: servers, turn t at t % @size
- * @dest: destinations, as in @seq; NULL: deleted
+ * @dest: destinations, as in @seq; NULL: deleted; behind them, where @mapped,
+ *	of each server the blocks in which it has turns
  * @rcu: to free it
  *
  * Turns are made under the lock of the service.
@@ -42,12 +47,40 @@ struct swrr_table {
 	u16			paced;
 	bool			stored;
 	bool			unsettled;
+	bool			searched;
+	bool			mapped;
+	u8			block;
 	u32			size;
 	u32			period;
 	u16			*turn;
 	struct ip_vs_dest	**dest;
 	struct rcu_head		rcu;
 };
+
+/**
+ * swrr_table_blocks() - where in the cycle each server has turns
+ * @table: the table; @mapped
+ *
+ * Return: a bit for each block, of each server.
+ */
+static inline u64 *swrr_table_blocks(const struct swrr_table *table)
+{
+	return (u64 *)(table->dest + table->seq.servers);
+}
+
+/**
+ * swrr_table_room() - a map of who has room
+ * @table: the table
+ *
+ * It lies in the heaps, which a table that makes no more turns does not need,
+ * and which are sorted anew by swrr_table_bench() in one that does.
+ *
+ * Return: a byte for each server, to be filled in.
+ */
+static inline u8 *swrr_table_room(const struct swrr_table *table)
+{
+	return (u8 *)table->seq.heap;
+}
 
 /**
  * struct swrr_snapshot - the state of a table between two turns
@@ -66,8 +99,10 @@ s64 swrr_table_retire(struct swrr_table *table);
 void swrr_table_settled(struct swrr_table *table);
 struct swrr_snapshot *swrr_snapshot_alloc(const struct swrr_table *table);
 void swrr_snapshot_take(struct swrr_snapshot *snap,
-			const struct swrr_table *table, spinlock_t *lock,
-			s64 taken);
+			struct swrr_table *table, spinlock_t *lock, s64 taken);
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock);
+int swrr_table_left(struct swrr_table *table);
+bool swrr_table_grant(struct swrr_table *table, u32 i);
+void swrr_table_bench(struct swrr_table *table);
 
 #endif /* _SWRR_TABLE_H */

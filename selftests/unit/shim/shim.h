@@ -57,6 +57,9 @@ typedef unsigned short umode_t;
 #define static_assert(c, ...)	_Static_assert(c, #c)
 #endif
 #define BIT(n)		(1UL << (n))
+#define fls(w)		((w) ? 32 - __builtin_clz(w) : 0)
+#define BIT_ULL(n)	(1ULL << (n))
+#define __ffs64(w)	((unsigned int)__builtin_ctzll(w))
 #define hweight16(w)	((unsigned int)__builtin_popcount((u16)(w)))
 
 /* A failed assertion ends the test with a sentence, not a warning in a log. */
