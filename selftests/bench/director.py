@@ -29,17 +29,20 @@ def sysctl(name, value):
         f.write(str(value))
 
 
-def start(injector):
-    """Makes the caller's namespace the director."""
+def start(injector, **parameters):
+    """Makes the caller's namespace the director; again, with other parameters."""
+    if os.path.exists(DEBUGFS):
+        sh("rmmod", "fnat_inject")
     sysctl("net.ipv4.ip_forward", 1)
     for conf in "all", "default":
         sysctl(f"net.ipv4.conf.{conf}.rp_filter", 0)
         if os.path.exists("/proc/sys/net/ipv6"):
             sysctl(f"net.ipv6.conf.{conf}.disable_ipv6", 1)
+    sh("modprobe", "nf_conntrack", "hashsize=1048576")
     sh("modprobe", "ip_vs", "conn_tab_bits=20")
-    sh("insmod", injector)
+    sh("insmod", injector, *(f"{name}={value}" for name, value in parameters.items()))
     sh("ip", "-batch", "-", text="""\
-        addr add 192.0.2.1/32 dev lo
+        addr replace 192.0.2.1/32 dev lo
         addr add 10.0.1.1/24 dev clients
         addr add 10.0.2.1/24 dev servers
         link set clients up
@@ -53,11 +56,13 @@ def server(i):
     return f"198.19.{(i + 1) >> 8}.{(i + 1) & 255}:{RPORT}"
 
 
-def service(weights, flags="", forward="-m"):
-    """One UDP service with a real server for each weight."""
-    lines = [f"-A -u {VIP} -s rr {flags}"]
-    lines += [f"-a -u {VIP} -r {server(i)} {forward} -w {weight}"
-              for i, weight in enumerate(weights)]
+def service(weights, flags="", forward="-m", protocols="-u"):
+    """A service of each protocol, with a real server for each weight."""
+    lines = []
+    for protocol in protocols.split():
+        lines.append(f"-A {protocol} {VIP} -s rr {flags}")
+        lines += [f"-a {protocol} {VIP} -r {server(i)} {forward} -w {weight}"
+                  for i, weight in enumerate(weights)]
     sh("ipvsadm", "-C")
     sh("ipvsadm", "-R", text="\n".join(lines) + "\n")
 
