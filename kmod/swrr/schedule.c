@@ -37,21 +37,41 @@ struct survey {
 	u64			blocks;
 };
 
+/**
+ * struct losses - the turns that a pick has lost so far
+ * @turns: how many
+ * @spare: the first of those that lost one by their weights only, as a cap
+ */
+struct losses {
+	unsigned int		turns;
+	struct ip_vs_dest	*spare;
+};
+
 static __always_inline bool has_room(const struct ip_vs_dest *dest,
 				     enum swrr_caps caps)
 {
 	return dest && !swrr_full(dest, caps);
 }
 
-/* The first server with room, from @i on; as little as can be for a full one. */
-static __always_inline u32 next_roomy(struct ip_vs_dest *const *dest, u32 i,
-				      u32 servers, enum swrr_caps caps)
+/*
+ * The first server with room, from @i on; as little as can be for a full one.
+ * It is read once, for it may be deleted at any time.
+ */
+static __always_inline struct ip_vs_dest *
+next_roomy(struct ip_vs_dest *const *dest, u32 *i, u32 servers,
+	   enum swrr_caps caps)
 {
-	struct ip_vs_dest *const *at = dest + i, *const *end = dest + servers;
+	struct ip_vs_dest *const *at = dest + *i, *const *end = dest + servers;
 
-	while (at != end && !has_room(READ_ONCE(*at), caps))
-		at++;
-	return at - dest;
+	for (; at != end; at++) {
+		struct ip_vs_dest *one = READ_ONCE(*at);
+
+		if (has_room(one, caps)) {
+			*i = at - dest;
+			return one;
+		}
+	}
+	return NULL;
 }
 
 static __always_inline struct survey look(struct swrr_service *service,
@@ -61,11 +81,9 @@ static __always_inline struct survey look(struct swrr_service *service,
 	u32 i, idle = 0, servers = table->seq.servers;
 	struct survey found = { .first.start = S64_MAX };
 	u8 *room = swrr_table_room(table);
+	struct ip_vs_dest *dest;
 
-	for (i = 0; (i = next_roomy(table->dest, i, servers, caps)) < servers;
-	     i++) {
-		struct ip_vs_dest *dest = READ_ONCE(table->dest[i]);
-
+	for (i = 0; (dest = next_roomy(table->dest, &i, servers, caps)); i++) {
 		if (!swrr_seq_active(&table->seq.server[i])) {
 			if (!found.idle ||
 			    (idle <= service->rover && i > service->rover)) {
@@ -74,8 +92,11 @@ static __always_inline struct survey look(struct swrr_service *service,
 			}
 			continue;
 		}
-		if (!found.turns)
+		if (!found.turns) {
 			memset(room, 0, servers);
+			/* where there are heaps, the map has overwritten them */
+			WRITE_ONCE(table->searched, !table->period);
+		}
 		found.turns = dest;
 		room[i] = 1;
 		if (table->period) {
@@ -158,13 +179,18 @@ static struct ip_vs_dest *take_kept(struct swrr_service *service,
 	while (ticket >= 0) {
 		u32 from = (u64)ticket % table->period;
 		u32 at = find_turn(table, from, blocks);
-		u32 lost = at - from + (at < from ? table->period : 0);
+		s64 turn = ticket + at - from;
 
-		if (!atomic64_try_cmpxchg(&table->ticket, &ticket,
-					  ticket + lost + 1))
-			continue;
-		atomic64_add(lost, &service->given_up);
-		return READ_ONCE(table->dest[table->turn[at]]);
+		if (at < from)
+			turn += table->period;
+		/* turns that others draw meanwhile are not this one */
+		while (ticket >= 0 && ticket <= turn) {
+			if (!atomic64_try_cmpxchg(&table->ticket, &ticket,
+						  turn + 1))
+				continue;
+			atomic64_add(turn - ticket, &service->given_up);
+			return READ_ONCE(table->dest[table->turn[at]]);
+		}
 	}
 	return NULL;
 }
@@ -178,7 +204,6 @@ static struct ip_vs_dest *take_made(struct swrr_service *service,
 	struct ip_vs_dest *dest;
 	int i;
 
-	WRITE_ONCE(table->searched, true);
 	WRITE_ONCE(service->parked, true);
 	while ((i = swrr_table_left(table)) >= 0) {
 		dest = READ_ONCE(table->dest[i]);
@@ -199,7 +224,7 @@ static noinline void bench(struct swrr_service *service)
 	spin_unlock_bh(&service->lock);
 }
 
-/* Return: NULL if a newer table has taken over. */
+/* Return: NULL if a newer table has taken over, or the server was deleted. */
 static struct ip_vs_dest *take_from(struct swrr_service *service,
 				    struct swrr_table *table,
 				    const struct survey *found,
@@ -214,10 +239,12 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 }
 
 /*
- * Look who has room; not at caps where all are at theirs and that is allowed.
- * Return: false if it has to be done again, for a newer table has taken over.
+ * Look who has room; not at caps where all are at theirs and that is allowed:
+ * then the one that lost its turn by its weight only has it after all.
+ * Return: false if it has to be done again: a newer table has taken over, or who
+ * was found has just been deleted.
  */
-static bool find_room(struct swrr_service *service, struct ip_vs_dest *spare,
+static bool find_room(struct swrr_service *service, struct losses *losses,
 		      struct ip_vs_dest **dest)
 {
 	struct swrr_table *table = rcu_dereference(service->table);
@@ -231,9 +258,11 @@ static bool find_room(struct swrr_service *service, struct ip_vs_dest *spare,
 	    !(READ_ONCE(service->svc->flags) & SWRR_F_STRICT)) {
 		if (READ_ONCE(service->parked))
 			swrr_service_kick(service);
-		*dest = spare;
-		if (has_room(spare, SWRR_CAP_NONE))
+		*dest = losses->spare;
+		if (has_room(losses->spare, SWRR_CAP_NONE)) {
+			losses->turns--;
 			return true;
+		}
 		caps = SWRR_CAP_NONE;
 		found = survey(service, table, caps);
 	}
@@ -246,19 +275,27 @@ static bool find_room(struct swrr_service *service, struct ip_vs_dest *spare,
 }
 
 /*
- * Too many turns were lost. @spare is the first of those servers that would
- * be full by its weight only. No table is replaced twice while the lock is held.
+ * Too many turns were lost. No table is replaced twice while the lock is held.
+ * Return: false if another CPU searched just before (@first): the full ones have
+ * been set aside, so draw more turns.
  */
-static struct ip_vs_dest *search(struct swrr_service *service,
-				 struct ip_vs_dest *spare)
+static bool search(struct swrr_service *service, struct losses *losses,
+		   bool first, struct ip_vs_dest **dest)
 {
-	struct ip_vs_dest *dest;
+	struct swrr_table *table;
+	bool done = true;
 
 	spin_lock_bh(&service->lock);
-	while (!find_room(service, spare, &dest))
-		;
+	table = rcu_dereference(service->table);
+	if (first && table->searched) {
+		swrr_table_bench(table);
+		done = false;
+	} else {
+		while (!find_room(service, losses, dest))
+			;
+	}
 	spin_unlock_bh(&service->lock);
-	return dest;
+	return done;
 }
 
 /*
@@ -290,21 +327,24 @@ static void check_parked(struct swrr_service *service,
 	WRITE_ONCE(service->look_at, at);
 }
 
-/* Turn by turn; @dest is whose turn was given up already, if @lost. */
-static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
-				   struct ip_vs_dest *dest, unsigned int lost)
+static void lose(struct losses *losses, struct ip_vs_dest *dest)
 {
-	struct swrr_service *service = svc->sched_data;
-	enum swrr_caps caps = swrr_caps(svc);
-	struct ip_vs_dest *spare = NULL;
+	losses->turns++;
+	if (!losses->spare && has_room(dest, SWRR_CAP_NONE))
+		losses->spare = dest;
+}
+
+/* Turn by turn. Return: NULL if @most turns are lost, or nobody takes turns. */
+static struct ip_vs_dest *draw(struct swrr_service *service,
+			       struct losses *losses, unsigned int most)
+{
+	enum swrr_caps caps = swrr_caps(service->svc);
 	struct swrr_table *table;
+	struct ip_vs_dest *dest;
 	int i;
 
-	for (;;) {
-		if (!spare && has_room(dest, SWRR_CAP_NONE))
-			spare = dest;
-		if (lost >= LOST_MAX || (lost && READ_ONCE(service->refusing)))
-			break;
+	while (losses->turns < most &&
+	       !(losses->turns && READ_ONCE(service->refusing))) {
 		table = rcu_dereference(service->table);
 		if (READ_ONCE(table->searched))
 			bench(service);
@@ -316,33 +356,49 @@ static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
 		check_parked(service, table);
 		dest = READ_ONCE(table->dest[i]);
 		if (has_room(dest, caps))
-			goto out;
-		lost++;
+			return dest;
+		lose(losses, dest);
 	}
-	dest = search(service, spare);
+	return NULL;
+}
+
+static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
+				   struct losses *losses)
+{
+	struct swrr_service *service = svc->sched_data;
+	struct ip_vs_dest *dest;
+
+	dest = draw(service, losses, LOST_MAX);
+	if (!dest && !search(service, losses, true, &dest)) {
+		dest = draw(service, losses, losses->turns + LOST_MAX);
+		if (!dest)
+			search(service, losses, false, &dest);
+	}
 	if (!dest)
 		ip_vs_scheduler_err(svc, "all destinations are overloaded");
-	else if (dest == spare)
-		lost--;
-out:
-	if (lost)
-		atomic64_add(lost, &service->given_up);
+	if (losses->turns)
+		atomic64_add(losses->turns, &service->given_up);
 	return dest;
 }
 
 /* No cycle is kept, or the table has just been replaced. */
 static noinline struct ip_vs_dest *pick(struct ip_vs_service *svc)
 {
-	return overflow(svc, NULL, 0);
+	struct losses losses = {};
+
+	return overflow(svc, &losses);
 }
 
 /* It is the turn of @dest, which may be full, or the service has caps. */
 static noinline struct ip_vs_dest *judge(struct ip_vs_service *svc,
 					 struct ip_vs_dest *dest)
 {
+	struct losses losses = {};
+
 	if (has_room(dest, swrr_caps(svc)))
 		return dest;
-	return overflow(svc, dest, 1);
+	lose(&losses, dest);
+	return overflow(svc, &losses);
 }
 
 /**

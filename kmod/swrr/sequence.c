@@ -360,6 +360,17 @@ s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead)
 	return to_lag(owed, seq->cycle) + server->residue + seq->shift;
 }
 
+/* Move the origin of time, so that slots keep fitting into a key. */
+static void rebase(struct swrr_seq *seq)
+{
+	u32 i;
+
+	for (i = 0; i < seq->servers; i++)
+		seq->server[i].release -= seq->slot;
+	seq->mark -= seq->slot;
+	seq->slot = 0;
+}
+
 /**
  * swrr_seq_order() - sort all windows into the two heaps
  * @seq: the sequence
@@ -371,6 +382,8 @@ void swrr_seq_order(struct swrr_seq *seq)
 {
 	u32 i;
 
+	if (seq->slot >= SLOT_REBASE)
+		rebase(seq);
 	seq->open = 0;
 	seq->closed = 0;
 	for (i = 0; i < seq->servers; i++) {
@@ -387,18 +400,6 @@ void swrr_seq_order(struct swrr_seq *seq)
 	}
 	heap_make(open_end(seq), 1, seq->open);
 	heap_make(closed_end(seq), -1, seq->closed);
-}
-
-/* Move the origin of time, so that slots keep fitting into a key. */
-static void rebase(struct swrr_seq *seq)
-{
-	u32 i;
-
-	for (i = 0; i < seq->servers; i++)
-		seq->server[i].release -= seq->slot;
-	seq->mark -= seq->slot;
-	seq->slot = 0;
-	swrr_seq_order(seq);
 }
 
 /**
@@ -457,7 +458,7 @@ void swrr_seq_skip(struct swrr_seq *seq)
 	if (!swrr_seq_ready(seq))
 		seq->slot = key_slot(*closed_end(seq));
 	if (seq->slot >= SLOT_REBASE)
-		rebase(seq);
+		swrr_seq_order(seq);
 }
 
 /**

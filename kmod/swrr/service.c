@@ -14,6 +14,7 @@
 #define KMSG_COMPONENT "IPVS"
 #define pr_fmt(fmt) KMSG_COMPONENT ": swrr: " fmt
 
+#include <linux/bsearch.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -93,17 +94,28 @@ static void plan_add(struct plan *plan, struct ip_vs_dest *dest, u32 old)
 	candidate->order = plan->servers++;
 }
 
-/* All of IPVS's list that @table does not have, the oldest first. */
-static void plan_add_missing(struct plan *plan, struct swrr_service *service,
-			     const struct swrr_table *table)
+static int compare_dests(const void *a, const void *b)
+{
+	const struct candidate *one = a, *other = b;
+
+	if (one->dest == other->dest)
+		return 0;
+	return one->dest < other->dest ? -1 : 1;
+}
+
+/* All of IPVS's list that is not planned yet, the oldest first. */
+static void plan_add_missing(struct plan *plan, struct swrr_service *service)
 {
 	u32 first = plan->servers, last;
-	struct ip_vs_dest *dest;
+	struct candidate wanted;
 
+	sort(plan->candidate, first, sizeof(wanted), compare_dests, NULL);
 	rcu_read_lock();
-	list_for_each_entry_rcu(dest, &service->svc->destinations, n_list)
-		if (find_dest(table, dest) == NEW_SERVER)
-			plan_add(plan, dest, NEW_SERVER);
+	list_for_each_entry_rcu(wanted.dest, &service->svc->destinations,
+				n_list)
+		if (!bsearch(&wanted, plan->candidate, first, sizeof(wanted),
+			     compare_dests))
+			plan_add(plan, wanted.dest, NEW_SERVER);
 	rcu_read_unlock();
 
 	/* the list begins with the latest */
@@ -222,7 +234,7 @@ static struct plan *make_plan(struct swrr_service *service,
 	struct plan *plan;
 	u32 room;
 
-	room = old + 1 + (all ? service->svc->num_dests : 0);
+	room = old + 1 + (all ? READ_ONCE(service->svc->num_dests) : 0);
 	plan = kvzalloc(struct_size(plan, candidate, room), GFP_KERNEL);
 	if (!plan)
 		return NULL;
@@ -231,7 +243,7 @@ static struct plan *make_plan(struct swrr_service *service,
 		if (table->dest[i])
 			plan_add(plan, table->dest[i], i);
 	if (all)
-		plan_add_missing(plan, service, table);
+		plan_add_missing(plan, service);
 	else if (added && find_dest(table, added) == NEW_SERVER)
 		plan_add(plan, added, NEW_SERVER);
 	plan_sort(plan, all);
@@ -330,11 +342,11 @@ static void publish(struct swrr_service *service, const struct plan *plan,
 	}
 
 	spin_lock_bh(&service->lock);
+	WRITE_ONCE(service->parked, plan->parked || table->searched);
 	swrr_table_bench(table);
 	if (old && snap->ticket < taken)
 		settle(table, plan, snap, now);
 	swrr_table_settled(table);
-	WRITE_ONCE(service->parked, plan->parked);
 	spin_unlock_bh(&service->lock);
 
 	service->turns += taken;
@@ -351,6 +363,11 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 	struct plan *plan;
 	int err = -ENOMEM;
 
+	if (old) {
+		spin_lock_bh(&service->lock);
+		swrr_table_bench(old);
+		spin_unlock_bh(&service->lock);
+	}
 	plan = make_plan(service, old, added, park);
 	if (!plan)
 		goto out;

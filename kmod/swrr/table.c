@@ -10,7 +10,9 @@
  *
  * Until the cycle is kept, a ticket is drawn by compare-and-exchange and only
  * where its turn is there already; a turn is overwritten only when its ticket
- * has been drawn, so what was read before a successful exchange is right.
+ * has been drawn, so what was read before a successful exchange is right. The
+ * exception is swrr_table_grant(), under the lock, which everybody needs who
+ * finds that ticket drawn and the next turn not made.
  */
 #include <linux/bitops.h>
 #include <linux/kernel.h>
@@ -158,7 +160,7 @@ int swrr_table_take(struct swrr_table *table, spinlock_t *lock)
 			return SWRR_REPLACED;
 		/* pairs with the release in make_turns() */
 		period = smp_load_acquire(&table->period);
-		/* pairs with the release in make_turns() */
+		/* pairs with those there and in swrr_table_grant() */
 		filled = smp_load_acquire(&table->filled);
 		if (!period && (u64)ticket >= filled) {
 			if (!fill(table, lock))
@@ -301,7 +303,7 @@ static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
  * @lock: of the service
  * @taken: what swrr_table_retire() returned; negative: it was not retired
  *
- * All but a copy is done without the lock, so that picks go on. The turns that
+ * Most is done on a copy, without the lock, so that picks go on. The turns that
  * were made and not yet taken are all of one batch, and which of them took a
  * slot is known: so the time of the next turn is.
  *

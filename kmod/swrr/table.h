@@ -19,13 +19,15 @@ struct ip_vs_dest;
  * struct swrr_table - the turns of a service between two edits
  * @ticket: the next turn, negative once a newer table has taken over; what
  *	every pick writes, and a cache line away from what every pick reads
- * @filled: turns made; never less than @ticket while there is no @period
+ * @filled: turns made; while there is no @period, less than @ticket only for a
+ *	moment, in swrr_table_grant()
  * @mark: turn at which the sequence was marked last
  * @seq: makes the turns
  * @paced: of the latest turns (the last one is bit 0), which took a slot
  * @stored: @size is the length of the cycle, so that it can be kept
  * @unsettled: swrr_table_settled() is yet to come: nothing is kept before
- * @searched: swrr_table_room() was filled in, so swrr_table_bench() is due
+ * @searched: swrr_table_room() has overwritten the heaps, so swrr_table_bench()
+ *	is due; never where there is a @period
  * @size: how many turns are kept
  * @period: @size once the cycle is kept: the turns repeat and nothing but
  *	@ticket and @dest changes any more; 0 until then
