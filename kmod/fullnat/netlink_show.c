@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages that tell what there is: policies and local addresses. */
+#include <linux/bsearch.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+
+#include "net.h"
+#include "netlink_dump.h"
+#include "netlink_gen.h"
+#include "netlink_parse.h"
+#include "netlink_show.h"
+#include "pool.h"
+#include "ports.h"
+#include "stats.h"
+
+/**
+ * fnat_put_addr() - put an address into a message
+ * @skb: the message
+ * @type: the attribute
+ * @af: its family
+ * @addr: the address
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int fnat_put_addr(struct sk_buff *skb, int type, u8 af,
+		  const union nf_inet_addr *addr)
+{
+	return nla_put(skb, type, af == AF_INET ? sizeof(addr->in) :
+						  sizeof(addr->in6), addr);
+}
+
+/**
+ * fnat_put_service() - put a service into a message
+ * @skb: the message
+ * @type: the attribute
+ * @key: the service
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int fnat_put_service(struct sk_buff *skb, int type, const struct fnat_key *key)
+{
+	struct nlattr *nest = nla_nest_start(skb, type);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = nla_put_u8(skb, IPVS_FULLNAT_A_SERVICE_AF, key->af);
+	if (err)
+		return err;
+	if (key->fwmark)
+		err = nla_put_u32(skb, IPVS_FULLNAT_A_SERVICE_FWMARK,
+				  key->fwmark);
+	else
+		err = nla_put_u8(skb, IPVS_FULLNAT_A_SERVICE_PROTOCOL,
+				 key->protocol) ?:
+		      fnat_put_addr(skb, IPVS_FULLNAT_A_SERVICE_ADDR, key->af,
+				    &key->addr) ?:
+		      nla_put_be16(skb, IPVS_FULLNAT_A_SERVICE_PORT, key->port);
+	if (err)
+		return err;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_ports(struct sk_buff *skb, const struct fnat_pool *pool)
+{
+	struct nlattr *nest;
+	u32 i;
+
+	for (i = 0; i < pool->ranges; i++) {
+		nest = nla_nest_start(skb, IPVS_FULLNAT_A_POLICY_PORTS);
+		if (!nest ||
+		    nla_put_be16(skb, IPVS_FULLNAT_A_PORTS_FIRST,
+				 htons(pool->range[i].first)) ||
+		    nla_put_be16(skb, IPVS_FULLNAT_A_PORTS_LAST,
+				 htons(pool->range[i].last)))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	if (pool->default_ports)
+		return nla_put_flag(skb, IPVS_FULLNAT_A_POLICY_DEFAULT_PORTS);
+	return 0;
+}
+
+/**
+ * fnat_put_policy() - put all that a policy is, but its addresses, into a
+ * message
+ * @skb: the message
+ * @fn: the namespace
+ * @policy: the policy
+ *
+ * Context: process, under @fn's mutex.
+ * Return: 0 or -EMSGSIZE.
+ */
+int fnat_put_policy(struct sk_buff *skb, const struct fnat_net *fn,
+		    const struct fnat_policy *policy)
+{
+	const struct fnat_pool *pool = fnat_policy_pool(fn, policy);
+	int err;
+
+	err = fnat_put_service(skb, IPVS_FULLNAT_A_POLICY_SERVICE,
+			       &policy->key) ?:
+	      put_ports(skb, pool);
+	if (!err && policy->key.protocol != IPPROTO_TCP)
+		err = nla_put_u32(skb, IPVS_FULLNAT_A_POLICY_UDP_TIMEOUT,
+				  policy->udp_timeout / HZ);
+	if (!err && policy->key.protocol != IPPROTO_UDP)
+		err = nla_put_u8(skb, IPVS_FULLNAT_A_POLICY_ADJUST,
+				 policy->adjust);
+	return err ?: nla_put_u32(skb, IPVS_FULLNAT_A_POLICY_LADDRS,
+				  pool->total) ?:
+		      nla_put_u32(skb, IPVS_FULLNAT_A_POLICY_DRAINING,
+				  pool->total - pool->active) ?:
+		      nla_put_u32(skb, IPVS_FULLNAT_A_POLICY_SESSIONS,
+				  fnat_counters_sessions(policy->counters)) ?:
+		      nla_put_u32(skb, IPVS_FULLNAT_A_POLICY_GENERATION,
+				  fn->generation);
+}
+
+/* Policies */
+
+int ipvs_fullnat_nl_service_get_doit(struct sk_buff *skb,
+				     struct genl_info *info)
+{
+	struct fnat_net *fn = fnat_net(genl_info_net(info));
+	struct fnat_policy *policy;
+	struct sk_buff *reply;
+	void *header;
+	int err;
+
+	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_SERVICE_GET, &header);
+	if (!reply)
+		return -ENOMEM;
+	mutex_lock(&fn->mutex);
+	policy = fnat_whose(fn, info->attrs[IPVS_FULLNAT_A_POLICY_SERVICE],
+			    info->extack);
+	err = PTR_ERR_OR_ZERO(policy) ?: fnat_put_policy(reply, fn, policy);
+	mutex_unlock(&fn->mutex);
+	return fnat_reply_end(info, reply, header, err);
+}
+
+static int tell_policy(struct sk_buff *skb, struct netlink_callback *cb,
+		       struct fnat_net *fn, const struct fnat_policy *policy)
+{
+	void *header = fnat_part_begin(skb, cb, IPVS_FULLNAT_CMD_SERVICE_GET);
+
+	if (!header)
+		return -EMSGSIZE;
+	return fnat_part_end(skb, header, fnat_put_policy(skb, fn, policy));
+}
+
+int ipvs_fullnat_nl_service_get_dumpit(struct sk_buff *skb,
+				       struct netlink_callback *cb)
+{
+	struct nlattr **attrs = genl_dump_attrs(cb);
+	struct fnat_net *fn = fnat_part_lock(cb);
+	int err;
+
+	err = fnat_each_policy(skb, cb, fn, attrs[IPVS_FULLNAT_A_POLICY_SERVICE],
+			       tell_policy);
+	return fnat_part_unlock(fn, skb, err);
+}
+
+/* Local addresses */
+
+/**
+ * struct use - how much of an address is in use
+ * @addr: the address
+ * @used: ports in use with the real server that uses most of them
+ */
+struct use {
+	union nf_inet_addr	addr;
+	u32			used;
+};
+
+/**
+ * struct uses - how much of some addresses is in use
+ * @net: the namespace
+ * @af: the family
+ * @count: how many addresses
+ * @use: they, in ascending order
+ */
+struct uses {
+	const struct net	*net;
+	u8			af;
+	u32			count;
+	struct use		use[];
+};
+
+static int compare_use(const void *addr, const void *use)
+{
+	return memcmp(addr, &((const struct use *)use)->addr,
+		      sizeof(union nf_inet_addr));
+}
+
+static void count_use(struct fnat_ports *ports, void *data)
+{
+	struct uses *uses = data;
+	struct use *use;
+
+	if (ports->pair.net != uses->net || ports->pair.af != uses->af)
+		return;
+	use = bsearch(&ports->pair.laddr, uses->use, uses->count, sizeof(*use),
+		      compare_use);
+	if (use)
+		use->used = max(use->used, READ_ONCE(ports->busy));
+}
+
+/* All port maps have to be looked at, so it is done for a pool at a time. */
+static struct uses *count_uses(const struct fnat_net *fn, u8 af,
+			       const struct fnat_pool *pool)
+{
+	struct fnat_pool_cursor cursor = {};
+	bool draining, any = false;
+	struct fnat_laddr *laddr;
+	struct uses *uses;
+
+	uses = kvmalloc(struct_size(uses, use, pool->total), GFP_KERNEL);
+	if (!uses)
+		return NULL;
+	uses->net = fn->net;
+	uses->af = af;
+	uses->count = 0;
+	while ((laddr = fnat_pool_next(pool, &cursor, &draining))) {
+		uses->use[uses->count++] = (struct use){ laddr->addr, 0 };
+		any |= fnat_counters_sessions(laddr->counters);
+	}
+	if (any)
+		fnat_ports_for_each(count_use, uses);
+	return uses;
+}
+
+static int put_laddr(struct sk_buff *skb, const struct fnat_net *fn,
+		     const struct fnat_policy *policy,
+		     const struct fnat_laddr *laddr, bool draining, u32 used)
+{
+	const struct fnat_pool *pool = fnat_policy_pool(fn, policy);
+	u64 values[FNAT_LADDR_COUNTERS] = {};
+	int err;
+
+	fnat_counters_read(laddr->counters, laddr->base, FNAT_LADDR_COUNTERS,
+			   values);
+	err = fnat_put_service(skb, IPVS_FULLNAT_A_LADDR_SERVICE,
+			       &policy->key) ?:
+	      fnat_put_addr(skb, IPVS_FULLNAT_A_LADDR_ADDR, laddr->af,
+			    &laddr->addr);
+	if (!err && draining)
+		err = nla_put_flag(skb, IPVS_FULLNAT_A_LADDR_DRAINING);
+	return err ?: nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_SESSIONS,
+				  fnat_counters_sessions(laddr->counters)) ?:
+		      nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_LIMIT,
+				  pool->ports) ?:
+		      nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_USED, used) ?:
+		      nla_put_u64_64bit(skb, IPVS_FULLNAT_A_LADDR_NO_PORT,
+					values[IPVS_FULLNAT_COUNT_NO_PORT],
+					IPVS_FULLNAT_A_LADDR_PAD) ?:
+		      nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_GENERATION,
+				  fn->generation);
+}
+
+static int tell_laddr(struct sk_buff *skb, struct netlink_callback *cb,
+		      struct fnat_net *fn, const struct fnat_policy *policy,
+		      const struct fnat_laddr *laddr, bool draining, u32 used)
+{
+	void *header = fnat_part_begin(skb, cb, IPVS_FULLNAT_CMD_LADDR_GET);
+
+	if (!header)
+		return -EMSGSIZE;
+	return fnat_part_end(skb, header, put_laddr(skb, fn, policy, laddr, draining,
+					       used));
+}
+
+static int tell_laddrs(struct sk_buff *skb, struct netlink_callback *cb,
+		       struct fnat_net *fn, const struct fnat_policy *policy)
+{
+	const struct fnat_pool *pool = fnat_policy_pool(fn, policy);
+	struct fnat_place *place = fnat_place_of(cb);
+	struct fnat_pool_cursor cursor = {};
+	struct fnat_laddr *laddr;
+	struct uses *uses;
+	bool draining;
+	int err = 0;
+	u32 i;
+
+	uses = count_uses(fn, policy->key.af, pool);
+	if (!uses)
+		return -ENOMEM;
+	for (i = 0; (laddr = fnat_pool_next(pool, &cursor, &draining)); i++) {
+		if (place->begun == policy->id &&
+		    compare_use(&laddr->addr,
+				&(struct use){ place->last, 0 }) <= 0)
+			continue;
+		err = tell_laddr(skb, cb, fn, policy, laddr, draining,
+				 uses->use[i].used);
+		if (err)
+			break;
+		place->last = laddr->addr;
+		place->begun = policy->id;
+	}
+	kvfree(uses);
+	return err;
+}
+
+int ipvs_fullnat_nl_laddr_get_dumpit(struct sk_buff *skb,
+				     struct netlink_callback *cb)
+{
+	struct nlattr **attrs = genl_dump_attrs(cb);
+	struct fnat_net *fn;
+	int err;
+
+	if (attrs[IPVS_FULLNAT_A_LADDR_ADDR]) {
+		NL_SET_ERR_MSG_ATTR(cb->extack,
+				    attrs[IPVS_FULLNAT_A_LADDR_ADDR],
+				    "a dump is of all addresses: leave addr out");
+		return -EINVAL;
+	}
+	fn = fnat_part_lock(cb);
+	err = fnat_each_policy(skb, cb, fn, attrs[IPVS_FULLNAT_A_LADDR_SERVICE],
+			       tell_laddrs);
+	return fnat_part_unlock(fn, skb, err);
+}
+
+/* The address that a request names, in the pool of a policy. */
+static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
+			   const struct fnat_policy *policy,
+			   struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[IPVS_FULLNAT_A_LADDR_ADDR];
+	const struct fnat_pool *pool = fnat_policy_pool(fn, policy);
+	struct fnat_pool_cursor cursor = {};
+	struct fnat_laddr *laddr;
+	union nf_inet_addr addr;
+	struct uses *uses;
+	bool draining;
+	int err;
+	u32 i;
+	u8 af;
+
+	if (!attr) {
+		GENL_SET_ERR_MSG(info, "no address: give addr, or dump all");
+		return -EINVAL;
+	}
+	err = fnat_parse_addr(attr, &af, &addr, info->extack);
+	if (err)
+		return err;
+	for (i = 0; (laddr = fnat_pool_next(pool, &cursor, &draining)); i++)
+		if (laddr->af == af && nf_inet_addr_cmp(&laddr->addr, &addr))
+			break;
+	if (!laddr) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "the address is not in the pool: see laddr show");
+		return -ENOENT;
+	}
+	uses = count_uses(fn, af, pool);
+	if (!uses)
+		return -ENOMEM;
+	err = put_laddr(skb, fn, policy, laddr, draining, uses->use[i].used);
+	kvfree(uses);
+	return err;
+}
+
+int ipvs_fullnat_nl_laddr_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct fnat_net *fn = fnat_net(genl_info_net(info));
+	struct fnat_policy *policy;
+	struct sk_buff *reply;
+	void *header;
+	int err;
+
+	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_LADDR_GET, &header);
+	if (!reply)
+		return -ENOMEM;
+	mutex_lock(&fn->mutex);
+	policy = fnat_whose(fn, info->attrs[IPVS_FULLNAT_A_LADDR_SERVICE],
+			    info->extack);
+	err = PTR_ERR_OR_ZERO(policy) ?:
+	      put_named_laddr(reply, fn, policy, info);
+	mutex_unlock(&fn->mutex);
+	return fnat_reply_end(info, reply, header, err);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The local ports of one local address that are in use with one real server. */
+#ifndef _FNAT_PORTS_H
+#define _FNAT_PORTS_H
+
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/netfilter.h>
+#include <linux/rcupdate.h>
+#include <linux/socket.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+
+struct fnat_pool;
+
+/* Bitmaps are made by the chunk, as ports come into use. */
+#define FNAT_CHUNK_BITS	4096U
+#define FNAT_CHUNKS	(65536U / FNAT_CHUNK_BITS)
+
+/**
+ * struct fnat_pair - a local address and a real server
+ * @net: the namespace; no reference
+ * @server: address of the real server
+ * @laddr: the local address
+ * @port: port of the real server
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @af: AF_INET or AF_INET6
+ */
+struct fnat_pair {
+	struct net		*net;
+	union nf_inet_addr	server;
+	union nf_inet_addr	laddr;
+	__be16			port;
+	u8			protocol;
+	u8			af;
+};
+
+/**
+ * struct fnat_ports - the port map of a pair
+ * @node: in the table of port maps
+ * @pair: whose
+ * @hash: of @pair
+ * @lock: held to change what follows; taken with bottom halves off. The lock
+ *	  of an ip_vs_conn may be held, none is taken under it but those of
+ *	  buckets of the session table.
+ * @rover: the port that was given last
+ * @dead: it left the table, look again
+ * @busy: sessions that live
+ * @users: sessions in all: the resting ones and the ghosts too
+ * @idle: jiffies when the last user left
+ * @ghosts: resting sessions whose connections are gone, the oldest first
+ * @checked: jiffies when the next three were found out
+ * @local: the real server is on this host
+ * @low: first port that the director's own sockets may take
+ * @high: the last one
+ * @taken: busy ports of each chunk
+ * @chunk: bitmaps of the busy ports; NULL: none is
+ * @rcu: to free it
+ */
+struct fnat_ports {
+	struct hlist_node	node;
+	struct fnat_pair	pair;
+	u32			hash;
+	spinlock_t		lock;	/* see above */
+	u16			rover;
+	bool			dead;
+	u32			busy;
+	u32			users;
+	unsigned long		idle;
+	struct list_head	ghosts;
+	unsigned long		checked;
+	bool			local;
+	int			low;
+	int			high;
+	u16			taken[FNAT_CHUNKS];
+	unsigned long		*chunk[FNAT_CHUNKS];
+	struct rcu_head		rcu;
+};
+
+extern u64 fnat_ports_seed;
+
+static inline u64 fnat_pair_mix(u64 sum, u64 word)
+{
+	sum = (sum ^ word) * GOLDEN_RATIO_64;
+	return sum ^ sum >> 32;
+}
+
+/**
+ * fnat_pair_hash() - of what a session's reply has in common with its neighbours
+ * @pair: the pair
+ *
+ * Clients choose none of it, so it need not be strong.
+ *
+ * Return: it, the same for the life of the module.
+ */
+static inline u32 fnat_pair_hash(const struct fnat_pair *pair)
+{
+	u64 sum = fnat_ports_seed ^ net_hash_mix(pair->net);
+
+	if (pair->af == AF_INET6) {
+		sum = fnat_pair_mix(sum, (u64)pair->server.all[0] << 32 |
+					 pair->server.all[1]);
+		sum = fnat_pair_mix(sum, (u64)pair->server.all[2] << 32 |
+					 pair->server.all[3]);
+		sum = fnat_pair_mix(sum, (u64)pair->laddr.all[0] << 32 |
+					 pair->laddr.all[1]);
+		sum = fnat_pair_mix(sum, (u64)pair->laddr.all[2] << 32 |
+					 pair->laddr.all[3]);
+	} else {
+		sum = fnat_pair_mix(sum, (u64)pair->server.all[0] << 32 |
+					 pair->laddr.all[0]);
+	}
+	return fnat_pair_mix(sum, (__force u32)pair->port << 16 |
+				  pair->protocol);
+}
+
+/**
+ * fnat_pair_equal() - are they the same?
+ * @a: one
+ * @b: another
+ *
+ * Return: whether they are.
+ */
+static inline bool fnat_pair_equal(const struct fnat_pair *a,
+				   const struct fnat_pair *b)
+{
+	if (a->port != b->port || a->protocol != b->protocol ||
+	    a->af != b->af || a->net != b->net)
+		return false;
+	if (a->af == AF_INET6)
+		return ipv6_addr_equal(&a->server.in6, &b->server.in6) &&
+		       ipv6_addr_equal(&a->laddr.in6, &b->laddr.in6);
+	return a->server.ip == b->server.ip && a->laddr.ip == b->laddr.ip;
+}
+
+/* How many port maps there are for local addresses with the same hash */
+#define FNAT_FILTER_BITS	12
+extern u16 fnat_ports_filter[1 << FNAT_FILTER_BITS];
+
+static inline u32 fnat_filter_slot(const struct net *net, u8 af,
+				   const union nf_inet_addr *laddr)
+{
+	u32 word = (__force u32)laddr->ip;
+
+	if (af == AF_INET6)
+		word ^= laddr->all[1] ^ laddr->all[2] ^ laddr->all[3];
+	return hash_32(word ^ net_hash_mix(net), FNAT_FILTER_BITS);
+}
+
+/**
+ * fnat_ports_may_be_to() - may this be an address that sessions use?
+ * @net: the namespace
+ * @af: AF_INET or AF_INET6
+ * @addr: the address
+ *
+ * Spares all packets but replies the search for a session.
+ *
+ * Context: any.
+ * Return: false if it certainly is none.
+ */
+static inline bool fnat_ports_may_be_to(const struct net *net, u8 af,
+					const union nf_inet_addr *addr)
+{
+	return READ_ONCE(fnat_ports_filter[fnat_filter_slot(net, af, addr)]);
+}
+
+int fnat_ports_init(void);
+void fnat_ports_exit(void);
+
+struct fnat_ports *fnat_ports_get(const struct fnat_pair *pair);
+bool fnat_ports_local(struct fnat_ports *ports);
+int fnat_ports_take(struct fnat_ports *ports, const struct fnat_pool *pool);
+int fnat_ports_keep(struct fnat_ports *ports, u16 port);
+void fnat_ports_give(struct fnat_ports *ports, u16 port);
+bool fnat_ports_retire(struct fnat_ports *ports, unsigned long idle);
+bool fnat_ports_for_each(void (*fn)(struct fnat_ports *ports, void *data),
+			 void *data);
+
+#endif /* _FNAT_PORTS_H */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sessions: the binding of one connection of IPVS to a local address and port,
+ * and the table in which replies find it.
+ */
+#ifndef _FNAT_SESSION_H
+#define _FNAT_SESSION_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <net/ip_vs.h>
+
+#include "ports.h"
+
+struct fnat_laddr;
+struct fnat_policy;
+struct net;
+
+/* How long a real server may remember a connection that has closed. */
+#define FNAT_REST	(60 * HZ)
+
+/**
+ * enum fnat_phase - how far a session is
+ * @FNAT_LIVE: it owns its port
+ * @FNAT_RESTING: closed; it is found, until a new session takes its port over
+ * @FNAT_STALE: its port was taken over; it is found no more
+ * @FNAT_DETACHED: it has no port yet: IPVS's sync daemon made the connection,
+ *	and no packet has come so far
+ *
+ * A ghost is a resting session whose connection is gone.
+ */
+enum fnat_phase {
+	FNAT_LIVE,
+	FNAT_RESTING,
+	FNAT_STALE,
+	FNAT_DETACHED,
+};
+
+/**
+ * enum fnat_adjust - how far translation of sequence numbers is
+ * @FNAT_ADJUST_NONE: there is none
+ * @FNAT_ADJUST_SYN: to begin with the client's first SYN, from @seq on
+ * @FNAT_ADJUST_ON: by @delta
+ */
+enum fnat_adjust {
+	FNAT_ADJUST_NONE,
+	FNAT_ADJUST_SYN,
+	FNAT_ADJUST_ON,
+};
+
+/**
+ * struct fnat_session - a connection, bound to a local address and port
+ * @node: in the table
+ * @cp: the connection, which owns the session; NULL: a ghost
+ * @policy: its policy, with a reference as long as there is @cp
+ * @laddr: its local address, with a reference as long as there is @cp;
+ *	   FNAT_DETACHED: none
+ * @ports: its port map; FNAT_DETACHED: that of no address
+ * @lport: its local port; FNAT_DETACHED: any number
+ * @phase: enum fnat_phase; changed under the lock of @ports
+ * @adjust: enum fnat_adjust
+ * @delta: added to the client's sequence numbers
+ * @seq: what the real server expects after the client's FIN, 0: none was seen;
+ *	 before the first SYN of FNAT_ADJUST_SYN, the number that it shall get
+ * @rested: jiffies when it came to rest
+ * @ghost: in the list of ghosts
+ * @rcu: to free it
+ */
+struct fnat_session {
+	struct hlist_node	node;
+	struct ip_vs_conn	*cp;
+	struct fnat_policy	*policy;
+	struct fnat_laddr	*laddr;
+	struct fnat_ports	*ports;
+	u16			lport;
+	u8			phase;
+	u8			adjust;
+	u32			delta;
+	u32			seq;
+	u32			rested;
+	union {
+		struct list_head	ghost;
+		struct rcu_head		rcu;
+	};
+};
+
+/**
+ * struct fnat_session_iter - where a walk is
+ * @bucket: of the table
+ * @last: what was visited of the bucket
+ */
+struct fnat_session_iter {
+	u32		bucket;
+	unsigned long	last;
+};
+
+/* the application that is bound to every connection that has a session */
+extern struct ip_vs_app fnat_app;
+
+/**
+ * fnat_session_of() - the session of a connection
+ * @cp: the connection
+ *
+ * Context: RCU read lock.
+ * Return: its session, or NULL: it was refused one, or is not ours.
+ */
+static inline struct fnat_session *fnat_session_of(const struct ip_vs_conn *cp)
+{
+	return cp->app == &fnat_app ? READ_ONCE(cp->app_data) : NULL;
+}
+
+int fnat_sessions_init(void);
+void fnat_sessions_exit(void);
+void fnat_sessions_exit_net(struct net *net);
+
+struct fnat_session *fnat_session_create(struct ip_vs_conn *cp,
+					 struct fnat_policy *policy);
+struct fnat_session *fnat_session_create_detached(struct ip_vs_conn *cp,
+						  struct fnat_policy *policy);
+struct fnat_session *fnat_session_renew(struct ip_vs_conn *cp,
+					struct fnat_session *old);
+void fnat_session_end(struct fnat_session *session);
+struct fnat_session *fnat_session_find(const struct fnat_pair *pair,
+				       __be16 lport);
+void fnat_session_turn(struct fnat_session *session, bool closed);
+u32 fnat_session_start_adjusting(struct fnat_session *session, u32 seq);
+
+/**
+ * fnat_session_delta() - how sequence numbers are translated
+ * @session: the session
+ *
+ * Context: RCU read lock.
+ * Return: what is added to the client's; 0: they are not.
+ */
+static inline u32 fnat_session_delta(const struct fnat_session *session)
+{
+	/* set before that is, by fnat_session_start_adjusting() */
+	return smp_load_acquire(&session->adjust) == FNAT_ADJUST_ON ?
+	       session->delta : 0;
+}
+
+/**
+ * fnat_session_track() - have a port rest once its connection has closed
+ * @session: the session
+ * @cp: its connection, after IPVS has moved the state
+ *
+ * Context: bottom halves off.
+ */
+static inline void fnat_session_track(struct fnat_session *session,
+				      const struct ip_vs_conn *cp)
+{
+	/* the only state of UDP is 0 */
+	bool closed = BIT(cp->state) & (BIT(IP_VS_TCP_S_TIME_WAIT) |
+					BIT(IP_VS_TCP_S_CLOSE));
+	bool resting = session->phase == FNAT_RESTING;
+
+	if (unlikely(resting != closed))
+		fnat_session_turn(session, closed);
+}
+
+int fnat_session_walk(struct net *net, struct fnat_session_iter *iter,
+		      int (*fn)(struct fnat_session *session,
+				struct ip_vs_conn *cp, void *data), void *data);
+void fnat_session_expire(struct ip_vs_conn *cp);
+
+#endif /* _FNAT_SESSION_H */

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Connection tracking, for connections that have it (net.ipv4.vs.conntrack). The
+ * entry that the client's first packet makes is told what replies will look
+ * like: IPVS tells it where they come from, and we where they go to.
+ */
+#include <net/ip_vs.h>
+#include <net/netfilter/nf_conntrack_seqadj.h>
+
+#include "track.h"
+
+#ifdef CONFIG_IP_VS_NFCT
+
+/*
+ * What the real server acknowledges is not what the client has sent. That is
+ * told to the tracking of windows alone: the packets are not to be changed.
+ */
+static void expect_delta(struct nf_conn *ct, u32 delta)
+{
+	struct nf_conn_seqadj *seqadj;
+
+	seqadj = nfct_seqadj(ct) ?: nfct_seqadj_ext_add(ct);
+	if (!seqadj)
+		return;
+	seqadj->seq[IP_CT_DIR_ORIGINAL].offset_before = delta;
+	seqadj->seq[IP_CT_DIR_ORIGINAL].offset_after = delta;
+}
+
+/**
+ * fnat_track_request() - tell connection tracking of a request
+ * @skb: the packet
+ * @laddr: the local address that it goes from
+ * @lport: the port
+ * @delta: what was added to its sequence numbers
+ *
+ * Context: RCU read lock.
+ */
+void fnat_track_request(struct sk_buff *skb, const union nf_inet_addr *laddr,
+			__be16 lport, u32 delta)
+{
+	struct nf_conntrack_tuple reply;
+	enum ip_conntrack_info info;
+	struct nf_conn *ct;
+
+	ct = nf_ct_get(skb, &info);
+	if (!ct || nf_ct_is_confirmed(ct) || nf_ct_is_dying(ct) ||
+	    CTINFO2DIR(info) != IP_CT_DIR_ORIGINAL)
+		return;
+	reply = ct->tuplehash[IP_CT_DIR_REPLY].tuple;
+	reply.dst.u3 = *laddr;
+	reply.dst.u.all = lport;
+	nf_conntrack_alter_reply(ct, &reply);
+	if (delta)
+		expect_delta(ct, delta);
+}
+
+/**
+ * fnat_track_reply_ct() - what connection tracking has of a reply
+ * @skb: the packet
+ * @cp: its connection
+ *
+ * Context: RCU read lock.
+ */
+void fnat_track_reply_ct(struct sk_buff *skb, const struct ip_vs_conn *cp)
+{
+	enum ip_conntrack_info info;
+	struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	/* an entry that begins with a reply would be in the next one's way */
+	if (ct && (!(cp->flags & IP_VS_CONN_F_NFCT) || !nf_ct_is_confirmed(ct)))
+		ip_vs_notrack(skb);
+}
+
+#else
+
+void fnat_track_request(struct sk_buff *skb, const union nf_inet_addr *laddr,
+			__be16 lport, u32 delta)
+{
+}
+
+void fnat_track_reply_ct(struct sk_buff *skb, const struct ip_vs_conn *cp)
+{
+	ip_vs_notrack(skb);
+}
+
+#endif /* CONFIG_IP_VS_NFCT */
