@@ -9,11 +9,12 @@ DKMSDIR ?= /usr/src/ipvs-fullnat-$(VERSION)
 
 VERSION := $(shell sed -n 's/.*VERSION "\(.*\)"/\1/p' kmod/version.h)
 VM := selftests/vm
-MODULE_NAMES := ip_vs_swrr
+MODULE_NAMES := ip_vs_swrr ip_vs_fullnat
 UPDATES = $(DESTDIR)/lib/modules/$(KVER)/updates
 
 # everything that a module is built from, and all that DKMS needs
-SOURCES := Kbuild dkms.conf COPYING $(wildcard kmod/Kbuild kmod/*.h kmod/*/*.[ch])
+SOURCES := Kbuild dkms.conf COPYING $(wildcard kmod/Kbuild kmod/*.h \
+	kmod/*/*.[ch] kmod/uapi/linux/*.h)
 
 all: modules tools
 
@@ -29,10 +30,11 @@ help:
 #: make dkms-uninstall  take them back
 #: make demo            show it: in a virtual machine, with a stock kernel, nothing installed
 #: make check           all tests; ends with N passed, N failed, N skipped
-#: make check-style, check-unit, check-install, check-vm   a part of them
+#: make check-style, check-unit, check-ctl, check-install, check-vm   a part of them
 #: make bench           count instructions, beside the peers
 #: make shell           a shell in the virtual machine, modules and networks in place
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
+#: make genl            make anew what is made of the netlink contract
 #: make clean           remove what was built
 #: KERNEL=              the virtual machine's kernel: a Debian suite, an unpacked folder, a bzImage
 
@@ -99,6 +101,7 @@ vm-modules:
 		echo "kernel $$release, a stock one, in $$dir" && \
 		echo 'building the modules for it'
 	@selftests/build-modules
+	@$(MAKE) -s -C userspace
 
 demo: vm-modules
 	@$(VM)/packages tests
@@ -111,13 +114,17 @@ shell: vm-modules
 	@selftests/in-vm --tty --timeout 86400 -- selftests/shell.sh
 
 check:
-	@selftests/check style unit install vm
+	@selftests/check style unit ctl install vm
 
-check-style check-unit check-install check-vm:
+check-style check-unit check-ctl check-install check-vm:
 	@selftests/check $(@:check-%=%)
 
 style:
 	@selftests/check style
+
+genl:
+	@selftests/vm/packages style
+	@selftests/genl
 
 bench: vm-modules
 	@$(VM)/packages tests unit bench
@@ -132,4 +139,4 @@ clean:
 
 .PHONY: all help compiler modules tools root built install uninstall dkms \
 	dkms-sources dkms-install dkms-uninstall vm-modules demo shell check \
-	check-style check-unit check-install check-vm style bench clean
+	check-style check-unit check-ctl check-install check-vm style genl bench clean

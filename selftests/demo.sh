@@ -1,15 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Real HTTP requests, balanced by the kernel: swrr, and stock wrr beside it.
-# Runs where the modules are: make demo has a virtual machine for it.
+# Real HTTP requests, balanced by the kernel: swrr, and stock wrr beside it; then
+# FULLNAT, with real servers that have no route to the client. Runs where the
+# modules are: make demo has a virtual machine for it.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=web.sh
 . "$(dirname "$0")/web.sh"
 
-require ip ipvsadm nginx curl
-require_modules ip_vs ip_vs_swrr ip_vs_wrr
+# shellcheck source=fullnat.sh
+. "$HERE/fullnat.sh"
+
+require_fullnat bridge ip_vs_wrr
+require nginx curl
 
 WEIGHTS=(5 1 1)
 CYCLE=7
@@ -88,4 +92,45 @@ for scheduler in swrr wrr; do
 	printf '%-5s' "$scheduler"
 	figures "$out/$scheduler"
 done
+
+say 'FULLNAT: the director forwards no more, the real servers lose their routes'
+on "$director" sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward
+	echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
+for server in "${servers[@]}"; do
+	ip -n "$server" route del default
+	ip -n "$server" -6 route del default
+done
+run "$director" cat /proc/sys/net/ipv4/ip_forward
+run "${servers[0]}" ip route
+for n in 1 2; do
+	run "$director" ip address add "${NET}20$n/32" dev lan
+done
+
+say 'With stock NAT, answers do not find back'
+run "$director" ipvsadm -A -t "$VIP:80" -s swrr
+for n in 1 2 3; do
+	run "$director" ipvsadm -a -t "$VIP:80" -r "$NET$n:80" -m
+done
+run "$client" curl -sS --connect-timeout 2 "http://$VIP/"
+
+say 'One line, and they do'
+# as people would call it
+tool()
+{
+	printf 'director# fnatctl %s\n' "$*"
+	fnatctl "$@"
+}
+tool service add -t "$VIP:80" --laddr "${NET}201-${NET}202" ||
+	die "no policy"
+run "$client" curl -sS --max-time 10 -H 'Connection: close' \
+	"http://$VIP/peer?[1-6]"
+requests 80 "$REQUESTS" >"$out/fullnat" || die "requests were lost"
+sort "$out/fullnat" | uniq -c | paste -sd' ' |
+	awk '{ print $1 + $3 + $5, "more requests:", $1 ",", $3, "and", $5 }'
+
+say 'What fnatctl shows'
+tool service show
+tool laddr show
+tool session show | head -n 8
+tool stats show -t "$VIP:80" | grep -v ' 0$'
 echo

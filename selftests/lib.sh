@@ -126,6 +126,11 @@ assert_le()
 	[ "$3" -le "$2" ] || fault "$1: expected at most $2, got $3"
 }
 
+assert_ge()
+{
+	[ "$3" -ge "$2" ] || fault "$1: expected at least $2, got $3"
+}
+
 assert_match()
 {
 	[[ $3 =~ $2 ]] || fault "$1: expected /$2/, got '$3'"

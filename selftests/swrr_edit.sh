@@ -14,7 +14,7 @@ require ip ipvsadm
 require_modules ip_vs "ip_vs_$SCHED"
 plan 15
 topology 1 16
-start_traffic
+start_traffic traffic.py
 
 # one_packet SCHEDULER WEIGHTS
 one_packet()

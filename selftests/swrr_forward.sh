@@ -145,7 +145,7 @@ dir=$(mktemp -d)
 defer rm -rf "$dir"
 mkdir "$dir/bodies"
 for n in 1 2 3; do web_server "$n"; done
-start_traffic
+start_traffic traffic.py
 
 pages "NAT, IPv4" "$VIP" -m
 pages "NAT, IPv6" "$VIP6" -m

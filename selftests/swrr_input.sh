@@ -49,7 +49,7 @@ for n in 101 102 103 104; do
 	ip -n "$director" route add "198.51.$n.0/24" via "${NET}1"
 	ip -n "$server" route add local "198.51.$n.0/24" dev lo
 done
-start_traffic
+start_traffic traffic.py
 
 # Weights
 

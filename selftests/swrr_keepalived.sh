@@ -78,7 +78,7 @@ else
 fi
 
 topology 1 3
-start_traffic
+start_traffic traffic.py
 configure >"$dir/keepalived.conf"
 echo 0 >"$dir/extra"
 traffic to "$VIP" 53

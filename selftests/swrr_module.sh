@@ -52,7 +52,7 @@ if loaded "$MODULE"; then
 fi
 plan 15
 topology 1 3
-start_traffic
+start_traffic traffic.py
 
 ipvs -A -u "$VIP:53" -s "$SCHED" -o
 assert_ok "loaded" loaded "$MODULE"

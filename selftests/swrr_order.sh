@@ -48,7 +48,7 @@ require ip ipvsadm
 require_modules ip_vs "ip_vs_$SCHED"
 plan 10
 topology 1 100
-start_traffic
+start_traffic traffic.py
 
 order '5,1,1' 5,1,1 4 28 3
 order '3,2' 3,2 4 20 2

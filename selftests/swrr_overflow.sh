@@ -56,7 +56,7 @@ require ip ipvsadm nft
 require_modules ip_vs "ip_vs_$SCHED"
 plan 18
 topology 1 100
-start_traffic
+start_traffic traffic.py
 on "$director" nft -f - <<-END
 	table ip marks {
 		chain prerouting {

@@ -24,7 +24,7 @@ on "$director" nft -f - <<-END
 		}
 	}
 END
-start_traffic
+start_traffic traffic.py
 
 virtual_service -u "$VIP:53" "$SCHED" 5,1,1
 traffic to "$VIP" 53

@@ -168,11 +168,12 @@ virtual_service()
 
 # Traffic: one process for client and servers, see traffic.py
 
+# start_traffic PROGRAM: traffic.py, or one that knows more commands
 start_traffic()
 {
 	coproc TRAFFIC {
-		exec "$PYTHON" -sB "$HERE/traffic.py" "$client" "$director" \
-			"${servers[@]}"
+		exec "$PYTHON" -sB "$HERE/$1" "$client" \
+			"$director" "${servers[@]}"
 	}
 	exec {TO_TRAFFIC}>&"${TRAFFIC[1]}" {FROM_TRAFFIC}<&"${TRAFFIC[0]}"
 	defer kill "$TRAFFIC_PID"

@@ -357,10 +357,10 @@ class Traffic(Picks, Edits):
         return self.summary()
 
 
-def main():
+def main(kind=Traffic):
     # Datagrams stay in order as long as one processor sends them.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    traffic = Traffic(*sys.argv[1:])
+    traffic = kind(*sys.argv[1:])
     for line in sys.stdin:
         command, *arguments = line.split()
         try:

@@ -28,6 +28,9 @@ web_servers()
 					listen 80;
 					listen [::]:80;
 					location / { return 200 "$n\n"; }
+					location = /peer {
+						return 200 "server $n sees \$remote_addr port \$remote_port\n";
+					}
 				}
 			}
 		END

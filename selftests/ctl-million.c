@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * session show with a million sessions, which this makes up in the kernel's
+ * place: the time and the memory that the tool itself takes. ctl-test builds it
+ * with nl_open() and nl_run() wrapped, and reads what it prints.
+ *
+ * usage: ctl-million [-j] > OUTPUT; the memory in KiB and the time in
+ * milliseconds go to standard error
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "../userspace/contract.h"
+#include "../userspace/output.h"
+#include "../userspace/verbs.h"
+
+#define SESSIONS	1000000
+
+const struct verb verbs[1];
+
+int __wrap_nl_open(struct nl *nl, const char *family)
+{
+	(void)family;
+	memset(nl, 0, sizeof(*nl));
+	nl->answer = malloc(4096);
+	return 0;
+}
+
+static void put_end(struct nl *nl, uint16_t type, const char *text,
+		    unsigned int number)
+{
+	struct endpoint endpoint;
+	uint32_t address;
+
+	parse_endpoint(text, NULL, &endpoint);
+	memcpy(&address, endpoint.address.bytes, sizeof(address));
+	address = htonl(ntohl(address) + number);
+	memcpy(endpoint.address.bytes, &address, sizeof(address));
+	endpoint.port = 1 + number % 65535;
+	put_endpoint(nl, type, &endpoint);
+}
+
+int __wrap_nl_run(struct nl *nl, nl_each each, void *data)
+{
+	struct service service;
+	struct nl made = {};
+	unsigned int i;
+	int stop = 0;
+
+	(void)nl;
+	parse_service(IPPROTO_TCP, "192.0.2.100:80", &service);
+	for (i = 0; i < SESSIONS && !stop; i++) {
+		nl_request(&made, IPVS_FULLNAT_CMD_SESSION_GET, 0);
+		put_service(&made, IPVS_FULLNAT_A_SESSION_SERVICE, &service);
+		nl_put_u8(&made, IPVS_FULLNAT_A_SESSION_PROTOCOL, IPPROTO_TCP);
+		put_end(&made, IPVS_FULLNAT_A_SESSION_CLIENT, "172.16.0.0", i);
+		put_endpoint(&made, IPVS_FULLNAT_A_SESSION_VIRTUAL,
+			     &service.endpoint);
+		put_end(&made, IPVS_FULLNAT_A_SESSION_LADDR, "10.0.0.1", i / 9);
+		put_end(&made, IPVS_FULLNAT_A_SESSION_SERVER, "10.1.0.1", i % 9);
+		nl_put_u32(&made, IPVS_FULLNAT_A_SESSION_TIMEOUT, i % 900);
+		nl_put_u8(&made, IPVS_FULLNAT_A_SESSION_TCP_STATE,
+			  i % (IPVS_FULLNAT_TCP_STATE_SYNACK + 1));
+		stop = each((struct nlmsghdr *)made.request, data);
+	}
+	free(made.request);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct args args = { .given = argc > 1 && !strcmp(argv[1], "-j") ?
+				      HAS_JSON : 0 };
+	struct rusage usage;
+	int status = output_finish(session_show(&args));
+
+	getrusage(RUSAGE_SELF, &usage);
+	fprintf(stderr, "%ld %ld\n", usage.ru_maxrss,
+		usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000);
+	return status;
+}

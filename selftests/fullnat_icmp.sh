@@ -1,0 +1,218 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# ICMP errors about FULLNAT packets: all types and codes, from routers on both
+# sides and from both ends. What arrives quotes, to the byte, what its receiver
+# had sent, whatever that looked like where the error was made.
+#
+#   client ------- near ------- director ------- far ------- server
+#   203.0.113.1                 VIP 192.0.2.100              198.51.100.1
+#                               LIP 10.0.0.201
+
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=fullnat.sh
+. "$HERE/fullnat.sh"
+
+PORT=9 REAL_PORT=1009
+
+start_errors()
+{
+	servers=("$server" "$near" "$far")
+	start_traffic errors.py
+	servers=("$server")
+}
+
+# right EXPECTED COMMAND...: a command that fails is a fault
+right()
+{
+	ask "${@:2}"
+	[ "$REPLY" = "$1" ] || fault "${*:2}: expected '$1', got '$REPLY'"
+}
+
+# relayed: errors that were passed on to clients, to servers, and dropped
+relayed()
+{
+	local name
+
+	for name in icmp-to-client icmp-to-server icmp-bad; do
+		count_of "$name" -u "$service"
+	done | paste -sd' '
+}
+
+# family ADDRESS: what differs
+family()
+{
+	address=$1
+	service=$(service_of "$1" "$PORT")
+	case $1 in
+	*:*)
+		version=IPv6 kinds=14 least=48 headers=48 lengths=$((16 << 24))
+		near_address=2001:db8:c::254 far_address=${NET6}254
+		own=$CLIENT6 real=${NET6}1 local=$(laddr6 1)
+		exceeded="EHOSTUNREACH 3/0" refused="ECONNREFUSED 1/4"
+		big="EMSGSIZE 2/0 1400"
+		;;
+	*)
+		version=IPv4 kinds=22 least=28 headers=28 lengths=$((32 << 16))
+		near_address=203.0.113.254 far_address=${NET}254
+		own=$CLIENT real=${NET}1 local=$(laddr 1)
+		exceeded="EHOSTUNREACH 11/0" refused="ECONNREFUSED 3/3"
+		big="EMSGSIZE 3/4 1400"
+		;;
+	esac
+}
+
+forged()
+{
+	local side before
+
+	right up flow "$address" "$PORT" "$REAL_PORT"
+	before=$(relayed)
+	assert_eq "relayed before" "0 0 0" "$before"
+	for side in far near; do
+		right "$kinds" forge_all "$side"
+	done
+	assert_eq "relayed" "$kinds $kinds 0" "$(relayed)"
+	right "there back" still
+	result "$version: $kinds types and codes of errors, both ways"
+
+	for side in far near; do
+		right yes forge "$side" 3 1 0 100 "$least"
+		right yes forge "$side" 3 1 0 0
+		right yes forge "$side" 3 1 0 1000
+		right yes forge "$side" 3 1 "$lengths" 200 128 \
+			2000a7f4000801010001f101
+	done
+	result "$version: errors that quote 8 bytes, all, and have extensions"
+
+	traffic headers on
+	for side in far near; do
+		right yes forge "$side" 3 1 0 100
+	done
+	traffic headers off
+	result "$version: errors that quote options or extension headers"
+
+	assert_eq "relayed" "$((kinds + 5)) $((kinds + 5)) 0" "$(relayed)"
+	right "there back" still
+	if [ "$version" = IPv4 ]; then
+		right yes spoilt far
+		right yes spoilt near
+		assert_eq "relayed" "28 28 2" "$(relayed)"
+		result "$version: an error with a wrong checksum is dropped"
+	fi
+}
+
+# Time exceeded at every hop
+hops()
+{
+	right "$exceeded $near_address" ttl far 1
+	right "$exceeded $address" ttl far 2
+	right "$exceeded $address" ttl far 3
+	right arrived ttl far 4
+	right "$exceeded $far_address" ttl near 1
+	right "$exceeded $local" ttl near 2
+	right "$exceeded $local" ttl near 3
+	right arrived ttl near 4
+	result "$version: time exceeded at each hop, both ways"
+}
+
+# link NAMESPACE DEVICE NAMESPACE DEVICE MTU
+link()
+{
+	ip -n "$1" link set "$2" mtu "$5"
+	ip -n "$3" link set "$4" mtu "$5"
+}
+
+# narrow SIDE WHO LINK...: a datagram of 1450 does not pass, one of 1400 does
+narrow()
+{
+	local side=$1 who=$2 sender=client
+	shift 2
+
+	[ "$side" = far ] || sender=server
+	forget
+	link "$@" 1400
+	right up flow "$address" "$PORT" "$REAL_PORT"
+	right 1500 mtu "$sender"
+	right "$big $who" big "$side" $((1450 - headers))
+	right 1400 mtu "$sender"
+	right arrived big "$side" $((1400 - headers))
+	link "$@" 1500
+}
+
+# forget: the MTUs of paths
+forget()
+{
+	for namespace in "$client" "$server"; do
+		ip -n "$namespace" route flush cache
+		ip -n "$namespace" -6 route flush cache
+	done
+}
+
+too_big()
+{
+	narrow far "$near_address" "$near" director "$director" cli
+	narrow far "$address" "$director" lan "$far" director
+	narrow far "$address" "$far" server "$server" eth0
+	narrow near "$far_address" "$far" director "$director" lan
+	narrow near "$local" "$director" cli "$near" director
+	narrow near "$local" "$near" client "$client" eth0
+	result "$version: too big, at each hop, both ways"
+}
+
+# prohibit KIND NAMESPACE ADDRESS
+route()
+{
+	ip -n "$2" route "$1" prohibit "$3" || die "no route prohibit $3"
+}
+
+unreachable()
+{
+	local prohibited=13 told=EHOSTUNREACH kind=3
+
+	[ "$version" = IPv4 ] || prohibited=1 told=EACCES kind=1
+	right up flow "$address" "$PORT" "$REAL_PORT"
+	route add "$far" "$real"
+	right "$told $kind/$prohibited $address" ttl far 64
+	right "$told" connect "$address" "$PORT"
+	route del "$far" "$real"
+	right "there back" still
+	route add "$near" "$own"
+	right "$told $kind/$prohibited $local" ttl near 64
+	route del "$near" "$own"
+	right "there back" still
+	result "$version: prohibited by a router, both ways; TCP too"
+
+	traffic shut server
+	right "ECONNREFUSED $refused $address" refused far
+	right up flow "$address" "$PORT" "$REAL_PORT"
+	traffic shut client
+	right "ECONNREFUSED $refused $local" refused near
+	result "$version: port unreachable from both ends"
+}
+
+require_fullnat veth
+require ethtool
+plan 15
+fullnat_routed_topology
+on "$client" ethtool -K eth0 tx off >/dev/null
+on "$server" ethtool -K eth0 tx off >/dev/null
+for family in "$VIP" "$VIP6"; do
+	family "$family"
+	for kind in -u -t; do
+		fnatctl service add "$kind" "$service" --laddr "$local" ||
+			die "cannot add a policy"
+		ipvs -A "$kind" "$service" -s "$SCHED"
+		ipvs -a "$kind" "$service" -r "$(service_of "$real" "$REAL_PORT")" -m ||
+			die "cannot add a virtual service"
+	done
+done
+start_errors
+
+for family in "$VIP" "$VIP6"; do
+	family "$family"
+	forged
+	hops
+	too_big
+	unreachable
+done
