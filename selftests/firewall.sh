@@ -93,7 +93,8 @@ unreachable()
 	traffic to "$VIP" 80
 }
 
-# stateful RULES: a filter with states, as people write it, and more rules
+# stateful RULES: a filter with states, as people write it, and more rules; of
+# ICMPv6 it takes what neighbours say
 stateful()
 {
 	rules <<-END
@@ -102,7 +103,7 @@ stateful()
 			ct state invalid counter name invalid drop
 			ct state { established, related } counter name established accept
 			iif lo accept
-			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+			icmpv6 type 130-143 accept
 			ip daddr $VIP tcp dport 80 ct state new counter name new accept
 			ip daddr $VIP udp dport 53 ct state new accept
 			ip6 daddr $VIP6 tcp dport 80 ct state new counter name new accept
@@ -117,7 +118,7 @@ stateful()
 			type filter hook output priority filter; policy drop;
 			ct state invalid counter name invalid drop
 			ct state { established, related } accept
-			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+			icmpv6 type 130-143 accept
 			meta l4proto { tcp, udp } th dport { 53, 80 } ct state new accept
 			counter name other
 		}

@@ -33,7 +33,6 @@ stateless()
 		chain input {
 			type filter hook input priority filter; policy drop;
 			iif lo accept
-			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
 			meta l4proto { icmp, icmpv6 } accept
 			ip daddr $VIP tcp dport 80 counter name request accept
 			ip daddr $VIP udp dport 53 accept
