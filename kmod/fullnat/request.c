@@ -174,7 +174,7 @@ static int rewrite_request(struct sk_buff *skb, struct ip_vs_protocol *pp,
 	else
 		ip_hdr(skb)->saddr = to.saddr->ip;
 	if (unlikely(cp->flags & IP_VS_CONN_F_NFCT))
-		fnat_track_request(skb, to.saddr, to.sport,
+		fnat_track_request(skb, cp, to.saddr, to.sport,
 				   fnat_session_delta(session));
 	fnat_count_request(session->policy, session->laddr, skb->len);
 	return 1;

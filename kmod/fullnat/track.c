@@ -5,7 +5,9 @@
  * like: IPVS tells it where they come from, and we where they go to.
  */
 #include <net/ip_vs.h>
+#include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_seqadj.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 
 #include "track.h"
 
@@ -26,17 +28,37 @@ static void expect_delta(struct nf_conn *ct, u32 delta)
 	seqadj->seq[IP_CT_DIR_ORIGINAL].offset_after = delta;
 }
 
+/*
+ * The port is ours. Whatever else is known by these ends is of a connection
+ * before, and would not let the new one in.
+ */
+static void forget(struct net *net, const struct nf_conn *ct,
+		   const struct nf_conntrack_tuple *reply)
+{
+	struct nf_conntrack_tuple_hash *found;
+	struct nf_conn *old;
+
+	found = nf_conntrack_find_get(net, nf_ct_zone(ct), reply);
+	if (!found)
+		return;
+	old = nf_ct_tuplehash_to_ctrack(found);
+	nf_ct_kill(old);
+	nf_ct_put(old);
+}
+
 /**
  * fnat_track_request() - tell connection tracking of a request
  * @skb: the packet
+ * @cp: its connection
  * @laddr: the local address that it goes from
  * @lport: the port
  * @delta: what was added to its sequence numbers
  *
  * Context: RCU read lock.
  */
-void fnat_track_request(struct sk_buff *skb, const union nf_inet_addr *laddr,
-			__be16 lport, u32 delta)
+void fnat_track_request(struct sk_buff *skb, const struct ip_vs_conn *cp,
+			const union nf_inet_addr *laddr, __be16 lport,
+			u32 delta)
 {
 	struct nf_conntrack_tuple reply;
 	enum ip_conntrack_info info;
@@ -47,8 +69,11 @@ void fnat_track_request(struct sk_buff *skb, const union nf_inet_addr *laddr,
 	    CTINFO2DIR(info) != IP_CT_DIR_ORIGINAL)
 		return;
 	reply = ct->tuplehash[IP_CT_DIR_REPLY].tuple;
+	reply.src.u3 = cp->daddr;
+	reply.src.u.all = cp->dport;
 	reply.dst.u3 = *laddr;
 	reply.dst.u.all = lport;
+	forget(cp->ipvs->net, ct, &reply);
 	nf_conntrack_alter_reply(ct, &reply);
 	if (delta)
 		expect_delta(ct, delta);
@@ -73,8 +98,9 @@ void fnat_track_reply_ct(struct sk_buff *skb, const struct ip_vs_conn *cp)
 
 #else
 
-void fnat_track_request(struct sk_buff *skb, const union nf_inet_addr *laddr,
-			__be16 lport, u32 delta)
+void fnat_track_request(struct sk_buff *skb, const struct ip_vs_conn *cp,
+			const union nf_inet_addr *laddr, __be16 lport,
+			u32 delta)
 {
 }
 

@@ -8,8 +8,9 @@
 
 struct ip_vs_conn;
 
-void fnat_track_request(struct sk_buff *skb, const union nf_inet_addr *laddr,
-			__be16 lport, u32 delta);
+void fnat_track_request(struct sk_buff *skb, const struct ip_vs_conn *cp,
+			const union nf_inet_addr *laddr, __be16 lport,
+			u32 delta);
 void fnat_track_reply_ct(struct sk_buff *skb, const struct ip_vs_conn *cp);
 
 /**
