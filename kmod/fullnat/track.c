@@ -8,6 +8,7 @@
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_seqadj.h>
 #include <net/netfilter/nf_conntrack_zones.h>
+#include <net/netfilter/nf_nat.h>
 
 #include "track.h"
 
@@ -46,6 +47,20 @@ static void forget(struct net *net, const struct nf_conn *ct,
 	nf_ct_put(old);
 }
 
+/*
+ * Where it goes from is decided. A rule for what leaves, which would match
+ * local addresses as well, must not change that: the real server's answer would
+ * find nobody.
+ */
+static void bind_source(struct nf_conn *ct)
+{
+	const struct nf_nat_hook *nat = rcu_dereference(nf_nat_hook);
+
+	/* without a description: as it is */
+	if (nat && !(ct->status & IPS_SRC_NAT_DONE))
+		nat->parse_nat_setup(ct, NF_NAT_MANIP_SRC, NULL);
+}
+
 /**
  * fnat_track_request() - tell connection tracking of a request
  * @skb: the packet
@@ -75,6 +90,7 @@ void fnat_track_request(struct sk_buff *skb, const struct ip_vs_conn *cp,
 	reply.dst.u.all = lport;
 	forget(cp->ipvs->net, ct, &reply);
 	nf_conntrack_alter_reply(ct, &reply);
+	bind_source(ct);
 	if (delta)
 		expect_delta(ct, delta);
 }
