@@ -361,6 +361,7 @@ class Crowd:
         self.target, self.kind = None, socket.SOCK_STREAM
         self.sources, self.next_source, self.sport = [], 0, 0
         self.held, self.own, self.last = [], [], Tally()
+        self.said = []
         self.numbers = "plain"
         self.isn = 1 << 31
         self.flood = self.thread = self.flooded = None
@@ -468,6 +469,22 @@ class Crowd:
             call.sock.send(word)
             return call.sock.recv(CHUNK)[ANSWER.size:] == word
         return False
+
+    def do_say(self):
+        """The held ones send a word, answered or not."""
+        self.said = [(call, self.random.randbytes(24)) for call in self.held]
+        for call, word in self.said:
+            call.sock.send(word)
+
+    def do_hear(self):
+        """How many of these get it back?"""
+        heard = 0
+        for call, word in self.said:
+            call.sock.settimeout(DEADLINE * 2)
+            with contextlib.suppress(OSError):
+                heard += call.sock.recv(len(word), socket.MSG_WAITALL) == word
+            call.sock.settimeout(0)
+        return str(heard)
 
     def do_bulk(self, size):
         """How many of the held ones carry so many bytes there and back?"""

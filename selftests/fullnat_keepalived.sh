@@ -123,6 +123,22 @@ no_service()
 	[ -z "$(ipvs -Sn)" ]
 }
 
+# unserved COUNT: so many connections say something while there is no service
+unserved()
+{
+	local before
+
+	before=$(count_of no-service -t "$VIP:80")
+	traffic say
+	busywait counted_unserved $((before + $1)) ||
+		fault "no-service was $before, is $(count_of no-service -t "$VIP:80")"
+}
+
+counted_unserved()
+{
+	[ "$(count_of no-service -t "$VIP:80")" -ge "$1" ]
+}
+
 # calm: the flood ends, and nothing was lost in it
 calm()
 {
@@ -242,8 +258,10 @@ assert_ok "no service" busywait no_service
 assert_match "service show" "no service yet" \
 	"$(fnatctl service show -t "$VIP:80")"
 assert_answers "2 refused" open 2
+unserved 6
 reload wrr "1 2"
 assert_listed "1:1 2:2"
+assert_answers 6 hear
 assert_answers 6 alive
 assert_answers "6 good" open 6
 assert_answers "$(laddr 1)" laddrs_of_last
@@ -253,8 +271,10 @@ result "the service removed and set up by reloads: connections live"
 kill "$keepalived"
 wait "$keepalived"
 assert_ok "no service" busywait no_service
+unserved 12
 start_keepalived
 assert_listed "1:1 2:2"
+assert_answers 12 hear
 assert_answers 12 alive
 assert_answers "6 good" open 6
 assert_answers "$(laddr 1)" laddrs_of_last

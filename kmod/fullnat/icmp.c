@@ -22,6 +22,7 @@
 #include "route.h"
 #include "session.h"
 #include "stats.h"
+#include "table.h"
 #include "track.h"
 
 /* What any error quotes of the TCP or UDP header, at least */
@@ -144,7 +145,7 @@ static bool about_request(struct relay *relay, struct net *net, u8 af,
 	};
 	struct ip_vs_conn *cp;
 
-	relay->session = fnat_session_find(&pair, quote->port[0]);
+	relay->session = fnat_table_find(&pair, quote->port[0]);
 	if (!relay->session)
 		return false;
 	cp = READ_ONCE(relay->session->cp);

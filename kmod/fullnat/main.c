@@ -10,20 +10,25 @@
 
 #include "../version.h"
 #include "bind.h"
+#include "ghost.h"
 #include "net.h"
 #include "netlink.h"
-#include "session.h"
+#include "ports.h"
+#include "table.h"
 
 static int __init fnat_init(void)
 {
 	int err;
 
-	err = fnat_sessions_init();
+	err = fnat_table_init();
 	if (err)
 		return err;
+	err = fnat_ports_init();
+	if (err)
+		goto err_table;
 	err = fnat_net_init();
 	if (err)
-		goto err_sessions;
+		goto err_ports;
 	err = fnat_bind_init();
 	if (err)
 		goto err_net;
@@ -36,8 +41,11 @@ err_bind:
 	fnat_bind_exit();
 err_net:
 	fnat_net_exit();
-err_sessions:
-	fnat_sessions_exit();
+err_ports:
+	fnat_ghosts_exit();
+	fnat_ports_exit();
+err_table:
+	fnat_table_exit();
 	return err;
 }
 
@@ -47,7 +55,9 @@ static void __exit fnat_exit(void)
 	fnat_netlink_exit();
 	fnat_bind_exit();
 	fnat_net_exit();
-	fnat_sessions_exit();
+	fnat_ghosts_exit();
+	fnat_ports_exit();
+	fnat_table_exit();
 }
 
 module_init(fnat_init);

@@ -11,11 +11,11 @@
 #include <net/netns/generic.h>
 
 #include "bind.h"
+#include "ghost.h"
 #include "laddr.h"
 #include "net.h"
 #include "policy.h"
 #include "reply.h"
-#include "session.h"
 
 static unsigned int net_id __read_mostly;
 
@@ -107,7 +107,7 @@ static void __net_exit exit_net_state(struct net *net)
 	mutex_unlock(&fn->mutex);
 	if (fn->hooked)
 		fnat_hooks_unregister(net);
-	fnat_sessions_exit_net(net);
+	fnat_ghosts_exit_net(net);
 	mutex_destroy(&fn->mutex);
 }
 

@@ -14,6 +14,7 @@
 #include "netlink_parse.h"
 #include "netlink_show.h"
 #include "session.h"
+#include "table.h"
 
 /**
  * struct end - an address and a port that a filter or a request names
@@ -222,7 +223,7 @@ static int put_found(struct sk_buff *skb, const struct fnat_pair *pair,
 	int err;
 
 	rcu_read_lock();
-	session = fnat_session_find(pair, lport);
+	session = fnat_table_find(pair, lport);
 	if (session)
 		cp = READ_ONCE(session->cp);
 	if (cp) {
@@ -294,7 +295,7 @@ static int dump_one(struct fnat_session *session, struct ip_vs_conn *cp,
 int ipvs_fullnat_nl_session_get_dumpit(struct sk_buff *skb,
 				       struct netlink_callback *cb)
 {
-	struct fnat_session_iter *iter = (void *)cb->ctx;
+	struct fnat_table_iter *iter = (void *)cb->ctx;
 	struct dump dump = { .skb = skb, .cb = cb };
 	int err;
 
@@ -302,7 +303,7 @@ int ipvs_fullnat_nl_session_get_dumpit(struct sk_buff *skb,
 	err = parse_filter(genl_dump_attrs(cb), &dump.filter, cb->extack);
 	if (err)
 		return err;
-	fnat_session_walk(sock_net(cb->skb->sk), iter, dump_one, &dump);
+	fnat_table_walk(sock_net(cb->skb->sk), iter, dump_one, &dump);
 	return skb->len;
 }
 
@@ -331,7 +332,7 @@ static int flush_one(struct fnat_session *session, struct ip_vs_conn *cp,
 int ipvs_fullnat_nl_session_flush_doit(struct sk_buff *skb,
 				       struct genl_info *info)
 {
-	struct fnat_session_iter iter = {};
+	struct fnat_table_iter iter = {};
 	struct flush flush = {};
 	struct sk_buff *reply;
 	void *header;
@@ -343,7 +344,7 @@ int ipvs_fullnat_nl_session_flush_doit(struct sk_buff *skb,
 	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_SESSION_FLUSH, &header);
 	if (!reply)
 		return -ENOMEM;
-	fnat_session_walk(genl_info_net(info), &iter, flush_one, &flush);
+	fnat_table_walk(genl_info_net(info), &iter, flush_one, &flush);
 	err = nla_put_u32(reply, IPVS_FULLNAT_A_SESSION_FLUSHED, flush.flushed);
 	return fnat_reply_end(info, reply, header, err);
 }

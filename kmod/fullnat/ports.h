@@ -4,6 +4,7 @@
 #define _FNAT_PORTS_H
 
 #include <linux/hash.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/netfilter.h>
 #include <linux/rcupdate.h>
@@ -164,6 +165,18 @@ static inline bool fnat_ports_may_be_to(const struct net *net, u8 af,
 					const union nf_inet_addr *addr)
 {
 	return READ_ONCE(fnat_ports_filter[fnat_filter_slot(net, af, addr)]);
+}
+
+/**
+ * fnat_ports_leave() - a user of a port map leaves
+ * @ports: the port map
+ *
+ * Context: the lock of @ports is held.
+ */
+static inline void fnat_ports_leave(struct fnat_ports *ports)
+{
+	if (!--ports->users)
+		ports->idle = jiffies;
 }
 
 int fnat_ports_init(void);

@@ -9,6 +9,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
 #include <net/ip_vs.h>
 
 #include "account.h"
@@ -21,7 +22,9 @@
 #include "seqadj.h"
 #include "session.h"
 #include "stats.h"
+#include "table.h"
 #include "track.h"
+#include "unserved.h"
 
 static __always_inline bool rewrite(struct fnat_session *session,
 				    struct sk_buff *skb,
@@ -133,6 +136,23 @@ static void put_connection(struct ip_vs_conn *cp)
 		ip_vs_conn_put(cp);
 }
 
+/*
+ * The real server answers to a connection that begins, while the last one that
+ * went by the port has closed. The director's own sockets may take the port by
+ * now, as its sysctls say; or it is too late for the session anyway.
+ */
+static noinline bool is_anothers(const struct sk_buff *skb,
+				 const struct fnat_pair *pair,
+				 unsigned int offset)
+{
+	struct tcphdr buffer, *th;
+
+	if (pair->protocol != IPPROTO_TCP)
+		return false;
+	th = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	return th && th->syn;
+}
+
 /* Once for each family, with no question left which it is. */
 static __always_inline unsigned int
 reply(struct sk_buff *skb, struct fnat_pair *pair, unsigned int offset)
@@ -146,9 +166,14 @@ reply(struct sk_buff *skb, struct fnat_pair *pair, unsigned int offset)
 	if (unlikely(!ports))
 		return NF_ACCEPT;
 	pair->port = ports[0];
-	session = fnat_session_find(pair, ports[1]);
+	session = fnat_table_find(pair, ports[1]);
 	if (!session)
 		return NF_ACCEPT;
+	if (unlikely(session->phase == FNAT_RESTING) &&
+	    is_anothers(skb, pair, offset)) {
+		fnat_session_yield(session);
+		return NF_ACCEPT;
+	}
 	/* none has a ghost; the local stack tells the real server so */
 	cp = READ_ONCE(session->cp);
 	if (unlikely(!cp || !__ip_vs_conn_get(cp)))
@@ -260,6 +285,12 @@ static const struct nf_hook_ops hooks[] = {
 		.priority	= NF_IP_PRI_NAT_SRC - 3,
 	},
 	{
+		.hook		= fnat_unserved,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= NF_IP_PRI_NAT_SRC,
+	},
+	{
 		.hook		= forward4,
 		.pf		= NFPROTO_IPV4,
 		.hooknum	= NF_INET_FORWARD,
@@ -271,6 +302,12 @@ static const struct nf_hook_ops hooks[] = {
 		.pf		= NFPROTO_IPV6,
 		.hooknum	= NF_INET_LOCAL_IN,
 		.priority	= NF_IP6_PRI_NAT_SRC - 3,
+	},
+	{
+		.hook		= fnat_unserved,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= NF_IP6_PRI_NAT_SRC,
 	},
 	{
 		.hook		= forward6,

@@ -11,131 +11,22 @@
  * kept that long, by a ghost where IPVS has dropped the connection; and a new
  * session that takes the port over before continues from there (seqadj.c).
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
+#include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/random.h>
-#include <linux/rculist.h>
-#include <linux/rcupdate_wait.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
-#include <linux/workqueue.h>
+#include <linux/sizes.h>
 
+#include "ghost.h"
 #include "laddr.h"
 #include "netlink.h"
 #include "policy.h"
 #include "session.h"
 #include "stats.h"
+#include "table.h"
 
-/* how often ghosts and idle port maps are cleaned up, and how long these stay */
-#define CLEAN_EVERY	(10 * HZ)
-#define PORTS_IDLE	(30 * HZ)
-/* ghosts that are freed in one go */
-#define CLEAN_BATCH	64
-#define LOCKS		1024
-
-static unsigned int session_tab_bits;
-module_param(session_tab_bits, uint, 0444);
-MODULE_PARM_DESC(session_tab_bits,
-		 "log2 of the size of the session table, 8 to 24 (default: by the memory)");
-
-static struct hlist_head *table __ro_after_init;
-static u32 table_mask __ro_after_init;
-/* of the buckets, each of which has one of these; none is taken under them */
-static spinlock_t locks[LOCKS];
-static struct kmem_cache *cache __ro_after_init;
-static struct delayed_work clean_work;
 static DEFINE_PER_CPU(u32, turn);
-
-/*
- * Neighbouring ports are in neighbouring buckets. So sessions with the same
- * real server spread evenly, and no hash is computed to make one.
- */
-static u32 slot(u32 hash, u16 lport)
-{
-	return (hash + lport) & table_mask;
-}
-
-static spinlock_t *lock_of(u32 slot)
-{
-	return &locks[slot % LOCKS];
-}
-
-static bool is_of(const struct fnat_session *session,
-		  const struct fnat_ports *ports, u16 lport)
-{
-	return session->lport == lport && session->ports == ports;
-}
-
-/**
- * fnat_session_find() - the session of a reply
- * @pair: where from, and to what local address
- * @lport: to what port
- *
- * Context: RCU read lock.
- * Return: it, with no reference; maybe a ghost; or NULL.
- */
-struct fnat_session *fnat_session_find(const struct fnat_pair *pair,
-				       __be16 lport)
-{
-	u16 port = ntohs(lport);
-	struct fnat_session *session;
-
-	hlist_for_each_entry_rcu(session,
-				 &table[slot(fnat_pair_hash(pair), port)], node)
-		if (session->lport == port &&
-		    fnat_pair_equal(&session->ports->pair, pair))
-			return session;
-	return NULL;
-}
-
-static void free_session(struct rcu_head *rcu)
-{
-	kmem_cache_free(cache, container_of(rcu, struct fnat_session, rcu));
-}
-
-/* It is in the table no more, or never was. */
-static void drop(struct fnat_session *session)
-{
-	call_rcu(&session->rcu, free_session);
-}
-
-static void leave(struct fnat_ports *ports)
-{
-	if (!--ports->users)
-		ports->idle = jiffies;
-}
-
-static void unhash(struct fnat_session *session)
-{
-	spinlock_t *lock = lock_of(slot(session->ports->hash, session->lport));
-
-	spin_lock(lock);
-	hlist_del_rcu(&session->node);
-	spin_unlock(lock);
-}
-
-static bool recent(const struct fnat_session *session)
-{
-	return (u32)jiffies - session->rested < FNAT_REST;
-}
-
-/* The real server may remember it, and we know how it ended. */
-static bool remembered(const struct fnat_session *session)
-{
-	return session->seq && recent(session);
-}
-
-static void drop_ghost(struct fnat_session *ghost)
-{
-	list_del(&ghost->ghost);
-	leave(ghost->ports);
-	drop(ghost);
-}
 
 /**
  * fnat_session_expire() - have IPVS end a connection at once
@@ -155,7 +46,7 @@ void fnat_session_expire(struct ip_vs_conn *cp)
 /* @old rests on the port that @session has got. */
 static void take_over(struct fnat_session *session, struct fnat_session *old)
 {
-	if (recent(old)) {
+	if (fnat_session_recent(old)) {
 		fnat_count(session->policy, session->laddr,
 			   IPVS_FULLNAT_COUNT_REUSED);
 		if (old->seq && READ_ONCE(session->policy->adjust)) {
@@ -172,31 +63,8 @@ static void take_over(struct fnat_session *session, struct fnat_session *old)
 		/* it can be found no more, so have it not hold the module */
 		fnat_session_expire(old->cp);
 	} else {
-		drop_ghost(old);
+		fnat_ghost_drop(old);
 	}
-}
-
-/* Into the table, in place of whoever rests there. */
-static void hash(struct fnat_session *session, struct fnat_ports *ports)
-{
-	u32 at = slot(ports->hash, session->lport);
-	struct fnat_session *old;
-	bool found = false;
-
-	spin_lock(lock_of(at));
-	hlist_for_each_entry(old, &table[at], node) {
-		/* who is detached has no port to take over */
-		found = is_of(old, ports, session->lport) &&
-			session->phase != FNAT_DETACHED;
-		if (found) {
-			hlist_del_rcu(&old->node);
-			break;
-		}
-	}
-	hlist_add_head_rcu(&session->node, &table[at]);
-	spin_unlock(lock_of(at));
-	if (unlikely(found))
-		take_over(session, old);
 }
 
 /* Return: a port; -EADDRNOTAVAIL; -ENOMEM; -ELOOP: a local real server. */
@@ -214,6 +82,7 @@ static int take_port(struct fnat_session *session, struct fnat_ports *ports,
 static int attach(struct fnat_session *session, const struct fnat_pair *pair,
 		  const struct fnat_pool *pool, struct fnat_laddr *laddr)
 {
+	struct fnat_session *old;
 	struct fnat_ports *ports;
 	int port;
 
@@ -229,11 +98,13 @@ again:
 	port = take_port(session, ports, pool);
 	if (likely(port >= 0)) {
 		if (!ports->users++)
-			schedule_delayed_work(&clean_work, CLEAN_EVERY);
+			fnat_ghosts_clean_later();
 		session->laddr = laddr ? fnat_laddr_get(laddr) : NULL;
 		session->ports = ports;
 		session->lport = port;
-		hash(session, ports);
+		old = fnat_table_insert(session);
+		if (unlikely(old))
+			take_over(session, old);
 		port = 0;
 	}
 	spin_unlock_bh(&ports->lock);
@@ -266,7 +137,7 @@ static struct fnat_session *alloc(struct ip_vs_conn *cp,
 {
 	struct fnat_session *session;
 
-	session = kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
+	session = fnat_table_alloc();
 	if (unlikely(!session))
 		return NULL;
 	session->cp = cp;
@@ -336,7 +207,7 @@ struct fnat_session *fnat_session_create(struct ip_vs_conn *cp,
 	return session;
 
 err_session:
-	kmem_cache_free(cache, session);
+	fnat_table_free(session);
 err_policy:
 	refuse(policy, err);
 	fnat_policy_put(policy);
@@ -348,7 +219,7 @@ err_policy:
  * @cp: the connection
  * @policy: its policy
  *
- * It is in the table, with no local address, only for fnat_session_walk().
+ * It is in the table, with no local address, only for fnat_table_walk().
  *
  * Context: RCU read lock; any. The lock of @cp may be held.
  * Return: the session, to be ended by fnat_session_end(), or renewed;
@@ -373,7 +244,7 @@ struct fnat_session *fnat_session_create_detached(struct ip_vs_conn *cp,
 	return session;
 
 err_session:
-	kmem_cache_free(cache, session);
+	fnat_table_free(session);
 err_policy:
 	refuse(policy, -ENOMEM);
 	fnat_policy_put(policy);
@@ -418,11 +289,11 @@ static bool haunt(struct fnat_session *session)
 		session->rested = jiffies;
 		session->phase = FNAT_RESTING;
 	}
-	if (session->phase != FNAT_RESTING || !remembered(session) ||
+	if (session->phase != FNAT_RESTING || !session->seq ||
+	    !fnat_session_recent(session) ||
 	    !check_net(session->ports->pair.net))
 		return false;
-	WRITE_ONCE(session->cp, NULL);
-	list_add_tail(&session->ghost, &session->ports->ghosts);
+	fnat_ghost_make(session);
 	return true;
 }
 
@@ -437,8 +308,8 @@ static bool detach(struct fnat_session *session)
 		if (session->phase == FNAT_LIVE)
 			fnat_ports_give(ports, session->lport);
 		if (session->phase != FNAT_STALE)
-			unhash(session);
-		leave(ports);
+			fnat_table_remove(session);
+		fnat_ports_leave(ports);
 	}
 	spin_unlock_bh(&ports->lock);
 	return stays;
@@ -468,7 +339,7 @@ void fnat_session_end(struct fnat_session *session)
 		fnat_laddr_put(laddr);
 	fnat_policy_put(policy);
 	if (!stays)
-		drop(session);
+		fnat_table_free_rcu(session);
 }
 
 /**
@@ -495,6 +366,28 @@ void fnat_session_turn(struct fnat_session *session, bool closed)
 }
 
 /**
+ * fnat_session_yield() - a resting session gives way to the director's socket
+ * @session: the session
+ *
+ * It is found no more, and its connection goes.
+ *
+ * Context: RCU read lock; any.
+ */
+void fnat_session_yield(struct fnat_session *session)
+{
+	struct fnat_ports *ports = session->ports;
+
+	spin_lock_bh(&ports->lock);
+	/* a ghost is in nobody's way */
+	if (session->phase == FNAT_RESTING && session->cp) {
+		WRITE_ONCE(session->phase, FNAT_STALE);
+		fnat_table_remove(session);
+		fnat_session_expire(session->cp);
+	}
+	spin_unlock_bh(&ports->lock);
+}
+
+/**
  * fnat_session_start_adjusting() - the first SYN of a session has come
  * @session: the session, with FNAT_ADJUST_SYN
  * @seq: the sequence number of the SYN
@@ -516,163 +409,4 @@ u32 fnat_session_start_adjusting(struct fnat_session *session, u32 seq)
 	}
 	spin_unlock_bh(&ports->lock);
 	return session->delta;
-}
-
-/* The session of the bucket that follows the one at @last in memory. */
-static struct fnat_session *next_of(struct hlist_head *head,
-				    unsigned long last)
-{
-	struct fnat_session *session, *next = NULL;
-
-	hlist_for_each_entry_rcu(session, head, node)
-		if ((unsigned long)session > last &&
-		    (!next || session < next))
-			next = session;
-	return next;
-}
-
-/**
- * fnat_session_walk() - visit the sessions of a namespace
- * @net: the namespace
- * @iter: where to begin, zeros at first; afterwards, where to go on
- * @fn: called for each, under the RCU read lock; if it returns something else
- *	than 0, the walk stops and goes on with the same one next time
- * @data: handed to @fn
- *
- * What is there all the time is visited exactly once. Ghosts are not visited.
- *
- * Context: process.
- * Return: what @fn did, or 0: that was all.
- */
-int fnat_session_walk(struct net *net, struct fnat_session_iter *iter,
-		      int (*fn)(struct fnat_session *session,
-				struct ip_vs_conn *cp, void *data), void *data)
-{
-	struct fnat_session *session;
-	int err = 0;
-
-	rcu_read_lock();
-	while (iter->bucket <= table_mask) {
-		session = next_of(&table[iter->bucket], iter->last);
-		if (session) {
-			struct ip_vs_conn *cp = READ_ONCE(session->cp);
-
-			if (cp && session->ports->pair.net == net)
-				err = fn(session, cp, data);
-			if (err)
-				break;
-			iter->last = (unsigned long)session;
-			continue;
-		}
-		iter->bucket++;
-		iter->last = 0;
-		if (iter->bucket % 256 == 0)
-			cond_resched_rcu();
-	}
-	rcu_read_unlock();
-	return err;
-}
-
-/* Return: whether there may be more. */
-static bool reap(struct fnat_ports *ports, bool all)
-{
-	struct fnat_session *ghost;
-	int n;
-
-	spin_lock_bh(&ports->lock);
-	for (n = 0; n < CLEAN_BATCH; n++) {
-		ghost = list_first_entry_or_null(&ports->ghosts,
-						 struct fnat_session, ghost);
-		if (!ghost || (!all && recent(ghost)))
-			break;
-		unhash(ghost);
-		drop_ghost(ghost);
-	}
-	spin_unlock_bh(&ports->lock);
-	return n == CLEAN_BATCH;
-}
-
-static void clean_one(struct fnat_ports *ports, void *data)
-{
-	while (reap(ports, false))
-		;
-	fnat_ports_retire(ports, PORTS_IDLE);
-}
-
-static void clean(struct work_struct *work)
-{
-	if (fnat_ports_for_each(clean_one, NULL))
-		schedule_delayed_work(&clean_work, CLEAN_EVERY);
-}
-
-static void clear_one(struct fnat_ports *ports, void *data)
-{
-	struct net *net = data;
-
-	if (net && ports->pair.net != net)
-		return;
-	while (reap(ports, true))
-		;
-	fnat_ports_retire(ports, 0);
-}
-
-/**
- * fnat_sessions_exit_net() - a namespace dies
- * @net: the namespace; the hooks are unregistered
- *
- * Its sessions end a little later, with the connections, and leave no ghosts.
- *
- * Context: process.
- */
-void fnat_sessions_exit_net(struct net *net)
-{
-	fnat_ports_for_each(clear_one, net);
-}
-
-/* A bucket for every 4 KiB of memory times 8, within reason: 1 GiB has 32768. */
-static u32 __init default_bits(void)
-{
-	return clamp_t(u32, ilog2(totalram_pages()) - 3, 12, 20);
-}
-
-/**
- * fnat_sessions_init() - at loading
- *
- * Return: 0; -ENOMEM; -EINVAL: a wrong parameter.
- */
-int __init fnat_sessions_init(void)
-{
-	u32 bits = session_tab_bits ?: default_bits();
-	int i;
-
-	if (bits < 8 || bits > 24) {
-		pr_err("session_tab_bits=%u: give 8 to 24, or nothing\n", bits);
-		return -EINVAL;
-	}
-	session_tab_bits = bits;
-	table_mask = (1U << bits) - 1;
-	INIT_DELAYED_WORK(&clean_work, clean);
-	for (i = 0; i < LOCKS; i++)
-		spin_lock_init(&locks[i]);
-	table = kvcalloc(1U << bits, sizeof(*table), GFP_KERNEL);
-	cache = kmem_cache_create("ip_vs_fullnat_session",
-				  sizeof(struct fnat_session), 0, 0, NULL);
-	if (table && cache && !fnat_ports_init())
-		return 0;
-	kmem_cache_destroy(cache);
-	kvfree(table);
-	return -ENOMEM;
-}
-
-/**
- * fnat_sessions_exit() - at unloading: no connection has a session any more
- */
-void fnat_sessions_exit(void)
-{
-	cancel_delayed_work_sync(&clean_work);
-	fnat_ports_for_each(clear_one, NULL);
-	rcu_barrier();
-	fnat_ports_exit();
-	kmem_cache_destroy(cache);
-	kvfree(table);
 }

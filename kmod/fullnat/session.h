@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Sessions: the binding of one connection of IPVS to a local address and port,
- * and the table in which replies find it.
+ * Sessions: the binding of one connection of IPVS to a local address and port.
  */
 #ifndef _FNAT_SESSION_H
 #define _FNAT_SESSION_H
 
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
@@ -24,7 +24,7 @@ struct net;
  * enum fnat_phase - how far a session is
  * @FNAT_LIVE: it owns its port
  * @FNAT_RESTING: closed; it is found, until a new session takes its port over
- * @FNAT_STALE: its port was taken over; it is found no more
+ * @FNAT_STALE: its port went to another; it is found no more
  * @FNAT_DETACHED: it has no port yet: IPVS's sync daemon made the connection,
  *	and no packet has come so far
  *
@@ -85,16 +85,6 @@ struct fnat_session {
 	};
 };
 
-/**
- * struct fnat_session_iter - where a walk is
- * @bucket: of the table
- * @last: what was visited of the bucket
- */
-struct fnat_session_iter {
-	u32		bucket;
-	unsigned long	last;
-};
-
 /* the application that is bound to every connection that has a session */
 extern struct ip_vs_app fnat_app;
 
@@ -110,9 +100,16 @@ static inline struct fnat_session *fnat_session_of(const struct ip_vs_conn *cp)
 	return cp->app == &fnat_app ? READ_ONCE(cp->app_data) : NULL;
 }
 
-int fnat_sessions_init(void);
-void fnat_sessions_exit(void);
-void fnat_sessions_exit_net(struct net *net);
+/**
+ * fnat_session_recent() - may the real server remember a connection?
+ * @session: its session, which rests
+ *
+ * Return: whether it may.
+ */
+static inline bool fnat_session_recent(const struct fnat_session *session)
+{
+	return (u32)jiffies - session->rested < FNAT_REST;
+}
 
 struct fnat_session *fnat_session_create(struct ip_vs_conn *cp,
 					 struct fnat_policy *policy);
@@ -121,9 +118,8 @@ struct fnat_session *fnat_session_create_detached(struct ip_vs_conn *cp,
 struct fnat_session *fnat_session_renew(struct ip_vs_conn *cp,
 					struct fnat_session *old);
 void fnat_session_end(struct fnat_session *session);
-struct fnat_session *fnat_session_find(const struct fnat_pair *pair,
-				       __be16 lport);
 void fnat_session_turn(struct fnat_session *session, bool closed);
+void fnat_session_yield(struct fnat_session *session);
 u32 fnat_session_start_adjusting(struct fnat_session *session, u32 seq);
 
 /**
@@ -159,9 +155,6 @@ static inline void fnat_session_track(struct fnat_session *session,
 		fnat_session_turn(session, closed);
 }
 
-int fnat_session_walk(struct net *net, struct fnat_session_iter *iter,
-		      int (*fn)(struct fnat_session *session,
-				struct ip_vs_conn *cp, void *data), void *data);
 void fnat_session_expire(struct ip_vs_conn *cp);
 
 #endif /* _FNAT_SESSION_H */

@@ -37,6 +37,8 @@
  *   because the real server is local
  * @IPVS_FULLNAT_COUNT_HELPER: connections left to stock forwarding because a
  *   helper such as FTP has them
+ * @IPVS_FULLNAT_COUNT_NO_SERVICE: requests of connections dropped while IPVS
+ *   has no service
  * @IPVS_FULLNAT_COUNT_MALFORMED: packets dropped because their headers are cut
  *   off, or for lack of memory
  * @IPVS_FULLNAT_COUNT_NO_ROUTE: replies and ICMP errors dropped because there
@@ -67,6 +69,7 @@ enum ipvs_fullnat_counter {
 	IPVS_FULLNAT_COUNT_ONE_PACKET,
 	IPVS_FULLNAT_COUNT_LOCAL_SERVER,
 	IPVS_FULLNAT_COUNT_HELPER,
+	IPVS_FULLNAT_COUNT_NO_SERVICE,
 	IPVS_FULLNAT_COUNT_MALFORMED,
 	IPVS_FULLNAT_COUNT_NO_ROUTE,
 	IPVS_FULLNAT_COUNT_TTL_EXCEEDED,
