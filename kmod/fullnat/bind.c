@@ -44,12 +44,16 @@ struct ip_vs_app fnat_app = {
 	.done_conn	= end_connection,
 };
 
-/* Control connections of FTP, with its helper or not, are not for us. */
+/* FTP, with its helper or not, is not for us. */
 static bool has_helper(const struct ip_vs_conn *cp)
 {
-	return cp->app || (cp->flags & IP_VS_CONN_F_NO_CPORT) ||
-	       (cp->protocol == IPPROTO_TCP &&
-		(cp->vport == FTPPORT || cp->dest->vport == FTPPORT));
+	if (cp->app || (cp->flags & IP_VS_CONN_F_NO_CPORT))
+		return true;
+	if (cp->protocol != IPPROTO_TCP)
+		return false;
+	/* nothing else tells the connections that carry its data, as yet */
+	return cp->vport == FTPPORT || cp->dest->vport == FTPPORT ||
+	       (cp->vport == FTPDATA && cp->dport == FTPDATA);
 }
 
 static struct fnat_session *make_session(struct ip_vs_conn *cp,
@@ -72,14 +76,18 @@ static void bind_session(struct ip_vs_conn *cp, struct fnat_policy *policy)
 	case -ENOENT:
 		return;
 	case 0:
+		/* the session has the policy, and that has the module */
+		__module_get(THIS_MODULE);
 		break;
 	default:
+		/* the policy may have been deleted, and we be on our way out */
+		if (!try_module_get(THIS_MODULE))
+			return;
 		/* refused: what comes is dropped, and IPVS forgets it soon */
 		session = NULL;
 	}
 	fnat_request_through(cp);
-	/* IPVS gives both back, after end_connection() */
-	__module_get(THIS_MODULE);
+	/* IPVS gives this and the module back, after end_connection() */
 	atomic_inc(&fnat_app.usecnt);
 	cp->app_data = session;
 	cp->app = &fnat_app;
@@ -217,9 +225,7 @@ void fnat_bind_exit(void)
 	struct ip_vs_protocol *udp = ip_vs_proto_get(IPPROTO_UDP);
 
 	/* who came around us later must be gone by now */
-	WARN_ON(tcp->app_conn_bind != bind_tcp);
-	WARN_ON(udp->app_conn_bind != bind_udp);
-	WRITE_ONCE(tcp->app_conn_bind, stock_tcp);
-	WRITE_ONCE(udp->app_conn_bind, stock_udp);
+	WARN_ON(cmpxchg(&tcp->app_conn_bind, bind_tcp, stock_tcp) != bind_tcp);
+	WARN_ON(cmpxchg(&udp->app_conn_bind, bind_udp, stock_udp) != bind_udp);
 	synchronize_rcu();
 }

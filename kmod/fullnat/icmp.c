@@ -146,7 +146,9 @@ static bool about_request(struct relay *relay, struct net *net, u8 af,
 	struct ip_vs_conn *cp;
 
 	relay->session = fnat_table_find(&pair, quote->port[0]);
-	if (!relay->session)
+	/* who has no port sends nothing */
+	if (!relay->session ||
+	    READ_ONCE(relay->session->phase) == FNAT_DETACHED)
 		return false;
 	cp = READ_ONCE(relay->session->cp);
 	if (!cp || !__ip_vs_conn_get(cp))
@@ -163,7 +165,11 @@ static bool about_request(struct relay *relay, struct net *net, u8 af,
 	return true;
 }
 
-/* It is about a reply, as that went to the client. */
+/*
+ * It is about a reply, as that went to the client. Where it cannot be passed on,
+ * it is not left to IPVS either, which would tell half the truth to the real
+ * server: there is no connection to relay it to, then.
+ */
 static bool about_reply(struct relay *relay, struct net *net, u8 af,
 			const struct quote *quote)
 {
@@ -178,9 +184,12 @@ static bool about_reply(struct relay *relay, struct net *net, u8 af,
 	if (!cp)
 		return false;
 	relay->session = fnat_session_of(cp);
-	if (!relay->session || relay->session->phase >= FNAT_STALE) {
+	if (!relay->session ||
+	    READ_ONCE(relay->session->phase) >= FNAT_STALE) {
+		bool ours = cp->app == &fnat_app;
+
 		__ip_vs_conn_put(cp);
-		return false;
+		return ours;
 	}
 	ports = relay->session->ports;
 	relay->cp = cp;
@@ -329,6 +338,14 @@ static unsigned int drop(struct sk_buff *skb, const struct relay *relay,
 	return NF_STOLEN;
 }
 
+static unsigned int drop_orphan(struct sk_buff *skb, const struct relay *relay)
+{
+	if (relay->session)
+		return drop(skb, relay, IPVS_FULLNAT_COUNT_ICMP_BAD);
+	/* the refusal of the connection was counted */
+	return NF_DROP;
+}
+
 static unsigned int pass_on(struct sk_buff *skb, struct net *net, u8 af,
 			    unsigned int offset, const struct quote *quote,
 			    const struct relay *relay)
@@ -388,6 +405,8 @@ unsigned int fnat_icmp(struct sk_buff *skb, struct net *net, u8 af,
 	if (!about_request(&relay, net, af, &quote) &&
 	    !about_reply(&relay, net, af, &quote))
 		return NF_ACCEPT;
+	if (!relay.cp)
+		return drop_orphan(skb, &relay);
 	verdict = pass_on(skb, net, af, offset, &quote, &relay);
 	__ip_vs_conn_put(relay.cp);
 	return verdict;

@@ -12,10 +12,10 @@
 
 #include "bind.h"
 #include "ghost.h"
+#include "hooks.h"
 #include "laddr.h"
 #include "net.h"
 #include "policy.h"
-#include "reply.h"
 
 static unsigned int net_id __read_mostly;
 

@@ -128,7 +128,7 @@ struct fnat_pool *fnat_policy_pool(const struct fnat_net *fn,
  * @fn: the namespace
  * @key: its service
  *
- * It has a reference to the module.
+ * It has a reference to the module, up to its last fnat_policy_put().
  *
  * Context: process; may sleep.
  * Return: it, for fnat_policy_add() or fnat_policy_discard(); an error pointer.
@@ -231,7 +231,6 @@ void fnat_policy_del(struct fnat_net *fn, struct fnat_policy *policy)
 	list_del(&policy->list);
 	fn->count--;
 	fnat_policy_put(policy);
-	module_put(THIS_MODULE);
 }
 
 static void free_rcu(struct rcu_head *rcu)
@@ -245,10 +244,13 @@ static void free_rcu(struct rcu_head *rcu)
  *
  * Whoever found it under RCU may go on to read it until the grace period ends.
  *
- * Context: process or softirq.
+ * Context: process or softirq; where our exit waits for what is under way: under
+ * RCU, or in a handler of netlink or of namespaces.
  */
 void fnat_policy_put(struct fnat_policy *policy)
 {
-	if (refcount_dec_and_test(&policy->refs))
-		call_rcu(&policy->rcu, free_rcu);
+	if (!refcount_dec_and_test(&policy->refs))
+		return;
+	call_rcu(&policy->rcu, free_rcu);
+	module_put(THIS_MODULE);
 }

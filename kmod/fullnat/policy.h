@@ -4,11 +4,11 @@
 #define _FNAT_POLICY_H
 
 #include <linux/refcount.h>
+#include <net/ip_vs.h>
 
 #include "fullnat.h"
 
 struct fnat_laddr;
-struct ip_vs_conn;
 
 #define FNAT_COUNTERS	(IPVS_FULLNAT_COUNT_MAX + 1)
 
@@ -118,6 +118,22 @@ void fnat_policy_del(struct fnat_net *fn, struct fnat_policy *policy);
 static inline bool fnat_policy_get(struct fnat_policy *policy)
 {
 	return refcount_inc_not_zero(&policy->refs);
+}
+
+/**
+ * fnat_policy_time() - how long a flow lives on, by its policy
+ * @policy: the policy
+ * @cp: a connection of UDP
+ *
+ * Context: any; the caller has a reference, or is under RCU.
+ */
+static inline void fnat_policy_time(const struct fnat_policy *policy,
+				    struct ip_vs_conn *cp)
+{
+	unsigned long timeout = READ_ONCE(policy->udp_timeout);
+
+	if (timeout)
+		cp->timeout = timeout;
 }
 
 #endif /* _FNAT_POLICY_H */

@@ -127,13 +127,16 @@ static inline u32 fnat_pair_hash(const struct fnat_pair *pair)
 static inline bool fnat_pair_equal(const struct fnat_pair *a,
 				   const struct fnat_pair *b)
 {
-	if (a->port != b->port || a->protocol != b->protocol ||
-	    a->af != b->af || a->net != b->net)
+	/* in this order, or the compiler has both in memory to compare them */
+	if (a->port != b->port || a->net != b->net ||
+	    a->protocol != b->protocol)
 		return false;
-	if (a->af == AF_INET6)
+	if (b->af == AF_INET6)
 		return ipv6_addr_equal(&a->server.in6, &b->server.in6) &&
+		       a->af == b->af &&
 		       ipv6_addr_equal(&a->laddr.in6, &b->laddr.in6);
-	return a->server.ip == b->server.ip && a->laddr.ip == b->laddr.ip;
+	return a->server.ip == b->server.ip && a->af == b->af &&
+	       a->laddr.ip == b->laddr.ip;
 }
 
 /* How many port maps there are for local addresses with the same hash */

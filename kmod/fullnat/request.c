@@ -37,6 +37,14 @@ static bool is_syn(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
 	return th && th->syn && !th->ack;
 }
 
+static bool is_reset(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
+{
+	struct tcphdr buffer, *th;
+
+	th = skb_header_pointer(skb, iph->len, sizeof(buffer), &buffer);
+	return th && th->rst;
+}
+
 static xmit_fn stock_xmit(const struct ip_vs_conn *cp)
 {
 	return cp->af == AF_INET6 ? stock_xmit6 : stock_xmit4;
@@ -48,41 +56,68 @@ static int drop(struct sk_buff *skb)
 	return NF_STOLEN;
 }
 
-static int send(struct fnat_session *session, struct sk_buff *skb,
-		struct ip_vs_conn *cp, struct ip_vs_iphdr *iph)
+static int transmit(struct sk_buff *skb, struct ip_vs_conn *cp,
+		    struct ip_vs_iphdr *iph)
 {
 	bool tcp = cp->protocol == IPPROTO_TCP;
 
-	fnat_session_track(session, cp);
-	if (!tcp && session->policy->udp_timeout)
-		cp->timeout = session->policy->udp_timeout;
 	return stock_xmit(cp)(skb, cp, tcp ? &shadow_tcp : &shadow_udp, iph);
 }
 
 /*
  * There is no port: the connection came from the sync daemon, or another took
  * its port when it had closed. Only a connection that begins gets another then.
+ * Return: NULL: the refusal has been counted.
  */
-static noinline int renew_and_send(struct fnat_session *session,
-				   struct sk_buff *skb, struct ip_vs_conn *cp,
-				   struct ip_vs_protocol *pp,
-				   struct ip_vs_iphdr *iph)
+static struct fnat_session *renew(struct fnat_session *session,
+				  struct ip_vs_conn *cp)
 {
 	struct fnat_policy *policy = session->policy;
 
-	if (session->phase == FNAT_STALE && !is_syn(skb, iph)) {
-		fnat_count(policy, session->laddr, IPVS_FULLNAT_COUNT_STALE);
-		return drop(skb);
-	}
 	session = fnat_session_renew(cp, session);
 	if (!IS_ERR(session))
-		return send(session, skb, cp, iph);
+		return session;
 	/* all other refusals are counted, or cannot be */
-	if (PTR_ERR(session) != -ELOOP)
-		return drop(skb);
-	fnat_count(policy, NULL, IPVS_FULLNAT_COUNT_LOCAL_SERVER);
-	cp->packet_xmit = stock_xmit(cp);
-	return cp->packet_xmit(skb, cp, pp, iph);
+	if (PTR_ERR(session) == -ELOOP) {
+		fnat_count(policy, NULL, IPVS_FULLNAT_COUNT_LOCAL_SERVER);
+		cp->packet_xmit = stock_xmit(cp);
+	}
+	return NULL;
+}
+
+/*
+ * The session rests or has no port, or the connection has closed. A port is to
+ * be had before the packet that begins, and goes after the one that closes, or
+ * what comes next on it may overtake that.
+ */
+static noinline int send_unrest(struct fnat_session *session,
+				struct sk_buff *skb, struct ip_vs_conn *cp,
+				struct ip_vs_protocol *pp,
+				struct ip_vs_iphdr *iph)
+{
+	u8 phase = READ_ONCE(session->phase);
+	bool reset = cp->state == IP_VS_TCP_S_CLOSE && is_reset(skb, iph);
+	int verdict;
+
+	if (phase == FNAT_STALE && !is_syn(skb, iph)) {
+		fnat_count(session->policy, session->laddr,
+			   IPVS_FULLNAT_COUNT_STALE);
+		/* the local stack tells the client that it is gone */
+		return NF_ACCEPT;
+	}
+	if (phase >= FNAT_STALE) {
+		session = renew(session, cp);
+		if (!session && cp->packet_xmit != fnat_request)
+			return cp->packet_xmit(skb, cp, pp, iph);
+		if (!session)
+			return drop(skb);
+	} else if (phase == FNAT_RESTING) {
+		fnat_session_turn(session, cp, reset);
+	}
+	verdict = transmit(skb, cp, iph);
+	if (READ_ONCE(session->phase) == FNAT_LIVE)
+		fnat_session_turn(session, cp, reset);
+	return verdict;
 }
 
 /**
@@ -93,7 +128,7 @@ static noinline int renew_and_send(struct fnat_session *session,
  * @iph: its IP header
  *
  * Context: RCU read lock; any. What IPVS calls as the packet_xmit of @cp.
- * Return: NF_STOLEN, or NF_ACCEPT if the real server is local.
+ * Return: NF_STOLEN; NF_ACCEPT: for the local stack.
  */
 int fnat_request(struct sk_buff *skb, struct ip_vs_conn *cp,
 		 struct ip_vs_protocol *pp, struct ip_vs_iphdr *iph)
@@ -108,9 +143,11 @@ int fnat_request(struct sk_buff *skb, struct ip_vs_conn *cp,
 		cp->timeout = 1;
 		return drop(skb);
 	}
-	if (unlikely(session->phase >= FNAT_STALE))
-		return renew_and_send(session, skb, cp, pp, iph);
-	return send(session, skb, cp, iph);
+	if (unlikely(!fnat_session_calm(session, cp)))
+		return send_unrest(session, skb, cp, pp, iph);
+	if (cp->protocol == IPPROTO_UDP)
+		fnat_policy_time(session->policy, cp);
+	return transmit(skb, cp, iph);
 }
 
 /**
@@ -130,16 +167,15 @@ int fnat_request_drop(struct sk_buff *skb, struct ip_vs_conn *cp,
 }
 
 static __always_inline bool rewrite(struct fnat_session *session,
-				    struct sk_buff *skb,
-				    const struct ip_vs_conn *cp,
+				    struct sk_buff *skb, u8 af, u8 protocol,
 				    unsigned int offset,
 				    const struct fnat_ends *to)
 {
-	if (unlikely(!fnat_mangle(skb, cp->af, cp->protocol, offset, to)))
+	if (unlikely(!fnat_mangle(skb, af, protocol, offset, to)))
 		return false;
-	if (cp->protocol != IPPROTO_TCP)
+	if (protocol != IPPROTO_TCP)
 		return true;
-	if (unlikely(session->adjust) &&
+	if (unlikely(READ_ONCE(session->adjust)) &&
 	    !fnat_seqadj_request(session, skb, offset))
 		return false;
 	if (unlikely(((struct tcphdr *)(skb->data + offset))->fin))
@@ -147,29 +183,28 @@ static __always_inline bool rewrite(struct fnat_session *session,
 	return true;
 }
 
-/* Return: as the stock handlers do, 1 or, to have the packet dropped, 0. */
-static int rewrite_request(struct sk_buff *skb, struct ip_vs_protocol *pp,
-			   struct ip_vs_conn *cp, struct ip_vs_iphdr *iph)
+static __always_inline int rewrite_for(struct fnat_session *session,
+				       struct sk_buff *skb,
+				       struct ip_vs_conn *cp, u8 protocol,
+				       const struct ip_vs_iphdr *iph)
 {
-	struct fnat_session *session = READ_ONCE(cp->app_data);
-	struct fnat_ends to;
+	const struct fnat_ends to = {
+		.saddr = &session->ports->pair.laddr,
+		.daddr = &cp->daddr,
+		.sport = htons(session->lport),
+		.dport = cp->dport,
+	};
+	u8 af = cp->af;
 
-	/* the sync daemon has taken it away just now */
-	if (unlikely(!session || session->phase == FNAT_DETACHED))
-		return 0;
-	to.saddr = &session->ports->pair.laddr;
-	to.daddr = &cp->daddr;
-	to.sport = htons(session->lport);
-	to.dport = cp->dport;
 	/* later fragments of IPv6 have no ports */
 	if (likely(!iph->fragoffs) &&
-	    !rewrite(session, skb, cp, iph->len, &to)) {
+	    !rewrite(session, skb, af, protocol, iph->len, &to)) {
 		fnat_count(session->policy, session->laddr,
 			   IPVS_FULLNAT_COUNT_MALFORMED);
 		return 0;
 	}
 	/* the caller will set the destination, and the header's checksum */
-	if (cp->af == AF_INET6)
+	if (af == AF_INET6)
 		ipv6_hdr(skb)->saddr = to.saddr->in6;
 	else
 		ip_hdr(skb)->saddr = to.saddr->ip;
@@ -178,6 +213,31 @@ static int rewrite_request(struct sk_buff *skb, struct ip_vs_protocol *pp,
 				   fnat_session_delta(session));
 	fnat_count_request(session->policy, session->laddr, skb->len);
 	return 1;
+}
+
+/* Return: as the stock handlers do, 1 or, to have the packet dropped, 0. */
+static __always_inline int rewrite_request(struct sk_buff *skb,
+					   struct ip_vs_conn *cp, u8 protocol,
+					   const struct ip_vs_iphdr *iph)
+{
+	struct fnat_session *session = READ_ONCE(cp->app_data);
+
+	/* the sync daemon has taken it away just now */
+	if (unlikely(!session || READ_ONCE(session->phase) == FNAT_DETACHED))
+		return 0;
+	return rewrite_for(session, skb, cp, protocol, iph);
+}
+
+static int rewrite_tcp(struct sk_buff *skb, struct ip_vs_protocol *pp,
+		       struct ip_vs_conn *cp, struct ip_vs_iphdr *iph)
+{
+	return rewrite_request(skb, cp, IPPROTO_TCP, iph);
+}
+
+static int rewrite_udp(struct sk_buff *skb, struct ip_vs_protocol *pp,
+		       struct ip_vs_conn *cp, struct ip_vs_iphdr *iph)
+{
+	return rewrite_request(skb, cp, IPPROTO_UDP, iph);
 }
 
 /**
@@ -202,7 +262,7 @@ void fnat_request_through(const struct ip_vs_conn *cp)
 void __init fnat_request_init(void)
 {
 	shadow_tcp = *ip_vs_proto_get(IPPROTO_TCP);
-	shadow_tcp.dnat_handler = rewrite_request;
+	shadow_tcp.dnat_handler = rewrite_tcp;
 	shadow_udp = *ip_vs_proto_get(IPPROTO_UDP);
-	shadow_udp.dnat_handler = rewrite_request;
+	shadow_udp.dnat_handler = rewrite_udp;
 }

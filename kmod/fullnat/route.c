@@ -21,14 +21,24 @@
 #include "mangle.h"
 #include "route.h"
 
+/* Has IPsec nothing to say about what a namespace sends? */
+static bool no_ipsec(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return !net->xfrm.policy_count[XFRM_POLICY_OUT] &&
+	       net->xfrm.policy_default[XFRM_POLICY_OUT] !=
+			XFRM_USERPOLICY_BLOCK;
+#else
+	return true;
+#endif
+}
+
 /* By IPsec, if a policy says so. */
 static struct dst_entry *transform(struct net *net, struct dst_entry *dst,
 				   struct flowi *fl)
 {
-#ifdef CONFIG_XFRM
-	if (likely(!net->xfrm.policy_count[XFRM_POLICY_OUT]))
+	if (likely(no_ipsec(net)))
 		return dst;
-#endif
 	dst = xfrm_lookup(net, dst, fl, NULL, 0);
 	return IS_ERR(dst) ? NULL : dst;
 }
@@ -108,7 +118,7 @@ static bool exceeds(const struct sk_buff *skb, unsigned int mtu)
 static enum fnat_fit fits4(struct sk_buff *skb, const struct dst_entry *dst)
 {
 	const struct iphdr *iph = ip_hdr(skb);
-	unsigned int mtu;
+	unsigned int mtu, reassembled;
 
 	if (unlikely(iph->ttl <= 1)) {
 		icmp_send(skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
@@ -117,7 +127,9 @@ static enum fnat_fit fits4(struct sk_buff *skb, const struct dst_entry *dst)
 	if (skb->len <= IPV4_MIN_MTU || !(iph->frag_off & htons(IP_DF)))
 		return FNAT_FITS;
 	mtu = dst_mtu(dst);
-	if (unlikely(exceeds(skb, mtu))) {
+	/* it came in fragments, and may leave in such that are as big */
+	reassembled = IPCB(skb)->frag_max_size;
+	if (unlikely(reassembled ? reassembled > mtu : exceeds(skb, mtu))) {
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
 		return FNAT_TOO_BIG;
 	}
@@ -126,7 +138,6 @@ static enum fnat_fit fits4(struct sk_buff *skb, const struct dst_entry *dst)
 
 static enum fnat_fit fits6(struct sk_buff *skb, unsigned int mtu)
 {
-	/* it came in fragments, and may leave in such that are as big */
 	unsigned int reassembled = IP6CB(skb)->frag_max_size;
 
 	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1)) {

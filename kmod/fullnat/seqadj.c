@@ -34,6 +34,13 @@ static void renumber(struct sk_buff *skb, struct tcphdr *th, __be32 *number,
 	*number = new;
 }
 
+/* When such are taken apart, only addresses and ports are set in all. */
+static bool is_list(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) &&
+	       (skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST);
+}
+
 /* Return: the length of the options, with the whole header writable; or -1. */
 static int options(struct sk_buff *skb, unsigned int offset)
 {
@@ -121,6 +128,8 @@ bool fnat_seqadj_request(struct fnat_session *session, struct sk_buff *skb,
 		delta = fnat_session_start_adjusting(session, ntohl(th->seq));
 	if (!delta)
 		return true;
+	if (is_list(skb))
+		return false;
 	if (th->syn && !strip_timestamp(skb, offset))
 		return false;
 	th = header(skb, offset);
@@ -145,6 +154,8 @@ bool fnat_seqadj_reply(struct fnat_session *session, struct sk_buff *skb,
 
 	if (!delta || !th->ack)
 		return true;
+	if (is_list(skb))
+		return false;
 	if (th->doff > sizeof(*th) / 4 && !renumber_sack(skb, offset, delta))
 		return false;
 	th = header(skb, offset);

@@ -51,7 +51,7 @@ static void take_over(struct fnat_session *session, struct fnat_session *old)
 			   IPVS_FULLNAT_COUNT_REUSED);
 		if (old->seq && READ_ONCE(session->policy->adjust)) {
 			/* by what nobody can guess, and more than a window */
-			session->seq = old->seq + SZ_64K +
+			session->seq = old->seq + SZ_16M +
 				       (get_random_u32() & U16_MAX);
 			session->adjust = FNAT_ADJUST_SYN;
 			fnat_count(session->policy, session->laddr,
@@ -287,7 +287,7 @@ static bool haunt(struct fnat_session *session)
 	    session->adjust == FNAT_ADJUST_SYN) {
 		fnat_ports_give(session->ports, session->lport);
 		session->rested = jiffies;
-		session->phase = FNAT_RESTING;
+		WRITE_ONCE(session->phase, FNAT_RESTING);
 	}
 	if (session->phase != FNAT_RESTING || !session->seq ||
 	    !fnat_session_recent(session) ||
@@ -342,17 +342,34 @@ void fnat_session_end(struct fnat_session *session)
 		fnat_table_free_rcu(session);
 }
 
+/*
+ * IPVS believes any reset, whoever sends it. Where the connection goes on, it
+ * was none.
+ */
+static bool has_closed(const struct ip_vs_conn *cp, bool reset)
+{
+	u16 state = READ_ONCE(cp->state);
+
+	return state == IP_VS_TCP_S_TIME_WAIT ||
+	       (state == IP_VS_TCP_S_CLOSE && reset);
+}
+
 /**
- * fnat_session_turn() - the connection has closed, or begins anew
+ * fnat_session_turn() - have a port rest once its connection has closed
  * @session: the session
- * @closed: which of these
+ * @cp: its connection, after IPVS has moved the state
+ * @reset: the packet that did it is a reset
  *
  * Context: RCU read lock; any.
  */
-void fnat_session_turn(struct fnat_session *session, bool closed)
+void fnat_session_turn(struct fnat_session *session,
+		       const struct ip_vs_conn *cp, bool reset)
 {
 	struct fnat_ports *ports = session->ports;
+	bool closed = has_closed(cp, reset);
 
+	if (READ_ONCE(session->phase) != (closed ? FNAT_LIVE : FNAT_RESTING))
+		return;
 	spin_lock_bh(&ports->lock);
 	if (closed && session->phase == FNAT_LIVE) {
 		fnat_ports_give(ports, session->lport);

@@ -118,7 +118,8 @@ struct fnat_session *fnat_session_create_detached(struct ip_vs_conn *cp,
 struct fnat_session *fnat_session_renew(struct ip_vs_conn *cp,
 					struct fnat_session *old);
 void fnat_session_end(struct fnat_session *session);
-void fnat_session_turn(struct fnat_session *session, bool closed);
+void fnat_session_turn(struct fnat_session *session,
+		       const struct ip_vs_conn *cp, bool reset);
 void fnat_session_yield(struct fnat_session *session);
 u32 fnat_session_start_adjusting(struct fnat_session *session, u32 seq);
 
@@ -137,22 +138,20 @@ static inline u32 fnat_session_delta(const struct fnat_session *session)
 }
 
 /**
- * fnat_session_track() - have a port rest once its connection has closed
+ * fnat_session_calm() - does a session go on as it is?
  * @session: the session
  * @cp: its connection, after IPVS has moved the state
  *
- * Context: bottom halves off.
+ * Context: RCU read lock.
+ * Return: false: it does not live, or its connection has closed.
  */
-static inline void fnat_session_track(struct fnat_session *session,
-				      const struct ip_vs_conn *cp)
+static inline bool fnat_session_calm(const struct fnat_session *session,
+				     const struct ip_vs_conn *cp)
 {
 	/* the only state of UDP is 0 */
-	bool closed = BIT(cp->state) & (BIT(IP_VS_TCP_S_TIME_WAIT) |
-					BIT(IP_VS_TCP_S_CLOSE));
-	bool resting = session->phase == FNAT_RESTING;
-
-	if (unlikely(resting != closed))
-		fnat_session_turn(session, closed);
+	return READ_ONCE(session->phase) == FNAT_LIVE &&
+	       !(BIT(cp->state) & (BIT(IP_VS_TCP_S_TIME_WAIT) |
+				   BIT(IP_VS_TCP_S_CLOSE)));
 }
 
 void fnat_session_expire(struct ip_vs_conn *cp);

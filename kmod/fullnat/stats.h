@@ -9,25 +9,6 @@
 #include "policy.h"
 
 /**
- * fnat_count_many() - count something more than once
- * @policy: the policy
- * @laddr: the local address; NULL: none is concerned
- * @counter: what; a constant
- * @many: how often
- *
- * Context: any; the caller has references, or is under RCU.
- */
-static __always_inline void fnat_count_many(struct fnat_policy *policy,
-					    struct fnat_laddr *laddr,
-					    enum ipvs_fullnat_counter counter,
-					    unsigned int many)
-{
-	this_cpu_add(policy->counters[counter], many);
-	if (counter < FNAT_LADDR_COUNTERS && laddr)
-		this_cpu_add(laddr->counters[counter], many);
-}
-
-/**
  * fnat_count() - count something
  * @policy: the policy
  * @laddr: the local address; NULL: none is concerned
@@ -39,7 +20,27 @@ static __always_inline void fnat_count(struct fnat_policy *policy,
 				       struct fnat_laddr *laddr,
 				       enum ipvs_fullnat_counter counter)
 {
-	fnat_count_many(policy, laddr, counter, 1);
+	this_cpu_inc(policy->counters[counter]);
+	if (counter < FNAT_LADDR_COUNTERS && laddr)
+		this_cpu_inc(laddr->counters[counter]);
+}
+
+/* Two counters, for which the pointers are read once. */
+static __always_inline void fnat_count_packet(struct fnat_policy *policy,
+					      struct fnat_laddr *laddr,
+					      enum ipvs_fullnat_counter packets,
+					      enum ipvs_fullnat_counter bytes,
+					      unsigned int length)
+{
+	u64 __percpu *counters = policy->counters;
+
+	this_cpu_inc(counters[packets]);
+	this_cpu_add(counters[bytes], length);
+	if (unlikely(!laddr))
+		return;
+	counters = laddr->counters;
+	this_cpu_inc(counters[packets]);
+	this_cpu_add(counters[bytes], length);
 }
 
 /**
@@ -54,8 +55,8 @@ static __always_inline void fnat_count_request(struct fnat_policy *policy,
 					       struct fnat_laddr *laddr,
 					       unsigned int bytes)
 {
-	fnat_count(policy, laddr, IPVS_FULLNAT_COUNT_REQUEST_PACKETS);
-	fnat_count_many(policy, laddr, IPVS_FULLNAT_COUNT_REQUEST_BYTES, bytes);
+	fnat_count_packet(policy, laddr, IPVS_FULLNAT_COUNT_REQUEST_PACKETS,
+			  IPVS_FULLNAT_COUNT_REQUEST_BYTES, bytes);
 }
 
 /**
@@ -70,8 +71,8 @@ static __always_inline void fnat_count_reply(struct fnat_policy *policy,
 					     struct fnat_laddr *laddr,
 					     unsigned int bytes)
 {
-	fnat_count(policy, laddr, IPVS_FULLNAT_COUNT_REPLY_PACKETS);
-	fnat_count_many(policy, laddr, IPVS_FULLNAT_COUNT_REPLY_BYTES, bytes);
+	fnat_count_packet(policy, laddr, IPVS_FULLNAT_COUNT_REPLY_PACKETS,
+			  IPVS_FULLNAT_COUNT_REPLY_BYTES, bytes);
 }
 
 u64 __percpu *fnat_counters_alloc(unsigned int counters);

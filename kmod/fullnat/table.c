@@ -24,20 +24,11 @@ module_param(session_tab_bits, uint, 0444);
 MODULE_PARM_DESC(session_tab_bits,
 		 "log2 of the size of the session table, 8 to 24 (default: by the memory)");
 
-static struct hlist_head *table __ro_after_init;
-static u32 table_mask __ro_after_init;
+struct hlist_head *fnat_table __ro_after_init;
+u32 fnat_table_mask __ro_after_init;
 /* of the buckets, each of which has one of these; none is taken under them */
 static spinlock_t locks[LOCKS];
 static struct kmem_cache *cache __ro_after_init;
-
-/*
- * Neighbouring ports are in neighbouring buckets. So sessions with the same
- * real server spread evenly, and no hash is computed to make one.
- */
-static u32 slot(u32 hash, u16 lport)
-{
-	return (hash + lport) & table_mask;
-}
 
 static spinlock_t *lock_of(u32 slot)
 {
@@ -48,27 +39,6 @@ static bool is_of(const struct fnat_session *session,
 		  const struct fnat_ports *ports, u16 lport)
 {
 	return session->lport == lport && session->ports == ports;
-}
-
-/**
- * fnat_table_find() - the session of a reply
- * @pair: where from, and to what local address
- * @lport: to what port
- *
- * Context: RCU read lock.
- * Return: it, with no reference; maybe a ghost; or NULL.
- */
-struct fnat_session *fnat_table_find(const struct fnat_pair *pair, __be16 lport)
-{
-	u16 port = ntohs(lport);
-	struct fnat_session *session;
-
-	hlist_for_each_entry_rcu(session,
-				 &table[slot(fnat_pair_hash(pair), port)], node)
-		if (session->lport == port &&
-		    fnat_pair_equal(&session->ports->pair, pair))
-			return session;
-	return NULL;
 }
 
 /**
@@ -120,18 +90,18 @@ void fnat_table_free_rcu(struct fnat_session *session)
  */
 struct fnat_session *fnat_table_insert(struct fnat_session *session)
 {
-	u32 at = slot(session->ports->hash, session->lport);
+	u32 at = fnat_table_slot(session->ports->hash, session->lport);
 	struct fnat_session *old;
 
 	spin_lock(lock_of(at));
-	hlist_for_each_entry(old, &table[at], node)
+	hlist_for_each_entry(old, &fnat_table[at], node)
 		/* who is detached has no port to take over */
 		if (is_of(old, session->ports, session->lport) &&
 		    session->phase != FNAT_DETACHED) {
 			hlist_del_rcu(&old->node);
 			break;
 		}
-	hlist_add_head_rcu(&session->node, &table[at]);
+	hlist_add_head_rcu(&session->node, &fnat_table[at]);
 	spin_unlock(lock_of(at));
 	/* the end of the list is NULL */
 	return old;
@@ -145,7 +115,7 @@ struct fnat_session *fnat_table_insert(struct fnat_session *session)
  */
 void fnat_table_remove(struct fnat_session *session)
 {
-	spinlock_t *lock = lock_of(slot(session->ports->hash, session->lport));
+	spinlock_t *lock = lock_of(fnat_table_slot(session->ports->hash, session->lport));
 
 	spin_lock(lock);
 	hlist_del_rcu(&session->node);
@@ -186,8 +156,8 @@ int fnat_table_walk(struct net *net, struct fnat_table_iter *iter,
 	int err = 0;
 
 	rcu_read_lock();
-	while (iter->bucket <= table_mask) {
-		session = next_of(&table[iter->bucket], iter->last);
+	while (iter->bucket <= fnat_table_mask) {
+		session = next_of(&fnat_table[iter->bucket], iter->last);
 		if (session) {
 			struct ip_vs_conn *cp = READ_ONCE(session->cp);
 
@@ -228,16 +198,16 @@ int __init fnat_table_init(void)
 		return -EINVAL;
 	}
 	session_tab_bits = bits;
-	table_mask = (1U << bits) - 1;
+	fnat_table_mask = (1U << bits) - 1;
 	for (i = 0; i < LOCKS; i++)
 		spin_lock_init(&locks[i]);
-	table = kvcalloc(1U << bits, sizeof(*table), GFP_KERNEL);
+	fnat_table = kvcalloc(1U << bits, sizeof(*fnat_table), GFP_KERNEL);
 	cache = kmem_cache_create("ip_vs_fullnat_session",
 				  sizeof(struct fnat_session), 0, 0, NULL);
-	if (table && cache)
+	if (fnat_table && cache)
 		return 0;
 	kmem_cache_destroy(cache);
-	kvfree(table);
+	kvfree(fnat_table);
 	return -ENOMEM;
 }
 
@@ -247,5 +217,5 @@ int __init fnat_table_init(void)
 void fnat_table_exit(void)
 {
 	kmem_cache_destroy(cache);
-	kvfree(table);
+	kvfree(fnat_table);
 }

@@ -32,19 +32,25 @@ static void expect_delta(struct nf_conn *ct, u32 delta)
 /*
  * The port is ours. Whatever else is known by these ends is of a connection
  * before, and would not let the new one in.
+ * Return: false if it is of another packet that came first at the same time.
  */
-static void forget(struct net *net, const struct nf_conn *ct,
+static bool forget(struct net *net, const struct nf_conn *ct,
 		   const struct nf_conntrack_tuple *reply)
 {
 	struct nf_conntrack_tuple_hash *found;
 	struct nf_conn *old;
+	bool twin;
 
 	found = nf_conntrack_find_get(net, nf_ct_zone(ct), reply);
 	if (!found)
-		return;
+		return true;
 	old = nf_ct_tuplehash_to_ctrack(found);
-	nf_ct_kill(old);
+	twin = nf_ct_tuple_equal(&old->tuplehash[IP_CT_DIR_ORIGINAL].tuple,
+				 &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple);
+	if (!twin)
+		nf_ct_kill(old);
 	nf_ct_put(old);
+	return !twin;
 }
 
 /*
@@ -52,13 +58,15 @@ static void forget(struct net *net, const struct nf_conn *ct,
  * local addresses as well, must not change that: the real server's answer would
  * find nobody.
  */
-static void bind_source(struct nf_conn *ct)
+static bool bind_source(struct nf_conn *ct,
+			const struct nf_conntrack_tuple *reply)
 {
 	const struct nf_nat_hook *nat = rcu_dereference(nf_nat_hook);
 
-	/* without a description: as it is */
+	/* without a description: as it is, if nobody has that by now */
 	if (nat && !(ct->status & IPS_SRC_NAT_DONE))
 		nat->parse_nat_setup(ct, NF_NAT_MANIP_SRC, NULL);
+	return nf_ct_tuple_equal(&ct->tuplehash[IP_CT_DIR_REPLY].tuple, reply);
 }
 
 /**
@@ -88,11 +96,15 @@ void fnat_track_request(struct sk_buff *skb, const struct ip_vs_conn *cp,
 	reply.src.u.all = cp->dport;
 	reply.dst.u3 = *laddr;
 	reply.dst.u.all = lport;
-	forget(cp->ipvs->net, ct, &reply);
-	nf_conntrack_alter_reply(ct, &reply);
-	bind_source(ct);
-	if (delta)
-		expect_delta(ct, delta);
+	if (likely(forget(cp->ipvs->net, ct, &reply))) {
+		nf_conntrack_alter_reply(ct, &reply);
+		if (delta)
+			expect_delta(ct, delta);
+		if (likely(bind_source(ct, &reply)))
+			return;
+	}
+	/* there is an entry for the connection already, this is one too many */
+	ip_vs_notrack(skb);
 }
 
 /**

@@ -6,6 +6,7 @@
  * stack would answer with a reset meanwhile, and end them.
  */
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
 #include <net/ip_vs.h>
 
 #include "policy.h"
@@ -13,11 +14,23 @@
 #include "stats.h"
 #include "unserved.h"
 
+/* One that begins may be refused. */
+static bool is_syn(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
+{
+	struct tcphdr buffer, *th;
+
+	if (iph->protocol != IPPROTO_TCP)
+		return false;
+	th = skb_header_pointer(skb, iph->len, sizeof(buffer), &buffer);
+	return th && th->syn;
+}
+
 static bool is_of_session(const struct ip_vs_conn *cp)
 {
 	const struct fnat_session *session = fnat_session_of(cp);
 
-	if (!session)
+	/* the client is to hear that it is gone */
+	if (!session || READ_ONCE(session->phase) == FNAT_STALE)
 		return false;
 	fnat_count(session->policy, NULL, IPVS_FULLNAT_COUNT_NO_SERVICE);
 	return true;
@@ -47,7 +60,8 @@ unsigned int fnat_unserved(void *priv, struct sk_buff *skb,
 	if (skb->ipvs_property || !atomic_read(&ipvs->conn_count))
 		return NF_ACCEPT;
 	if (!ip_vs_fill_iph_skb(state->pf, skb, false, &iph) ||
-	    (iph.protocol != IPPROTO_TCP && iph.protocol != IPPROTO_UDP))
+	    (iph.protocol != IPPROTO_TCP && iph.protocol != IPPROTO_UDP) ||
+	    is_syn(skb, &iph))
 		return NF_ACCEPT;
 	cp = ip_vs_conn_in_get_proto(ipvs, state->pf, skb, &iph);
 	if (!cp)
