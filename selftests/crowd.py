@@ -28,6 +28,7 @@ import netns
 
 # seconds; what takes longer is lost
 DEADLINE = int(os.environ.get("DEADLINE", "30")) / 6
+SYN, RST = 2, 4
 # what a client begins with: who closes the connection first?
 CLIENT, SERVER = b"c", b"s"
 # the peer's address and port, the server's number
@@ -600,6 +601,13 @@ class Crowd:
 
     def do_syn(self, count):
         """SYNs from ports of no socket: nobody sends them again."""
+        self.forge(SYN, range(2000, 2000 + int(count)))
+
+    def do_forge_reset(self):
+        """Resets of the held ones, with numbers that are not theirs."""
+        self.forge(RST, [call.sock.getsockname()[1] for call in self.held])
+
+    def forge(self, flags, ports):
         address = self.sources[0]
         family = family_of(address)
         with socket.socket(family, socket.SOCK_RAW,
@@ -607,14 +615,14 @@ class Crowd:
             raw.bind((address, 0))
             if family == socket.AF_INET6:
                 raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_CHECKSUM, 16)
-            for number in range(int(count)):
-                raw.sendto(self.syn(address, 2000 + number),
+            for port in ports:
+                raw.sendto(self.header(address, port, flags),
                            (self.target[0], 0))
 
-    def syn(self, address, sport):
+    def header(self, address, sport, flags):
         header = struct.pack("!HHIIBBHHH", sport, self.target[1],
-                             self.random.getrandbits(32), 0, 5 << 4, 2, 65535,
-                             0, 0)
+                             self.random.getrandbits(32), 0, 5 << 4, flags,
+                             65535, 0, 0)
         if ":" in address:
             return header
         pseudo = (socket.inet_aton(address) +

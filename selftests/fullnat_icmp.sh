@@ -183,6 +183,21 @@ unreachable()
 	right "there back" still
 	result "$version: prohibited by a router, both ways; TCP too"
 
+	# what the director says itself
+	right up flow "$address" "$PORT" "$REAL_PORT"
+	on "$director" nft -f - <<-END || die "no rule that rejects"
+		table inet own {
+			chain output {
+				type filter hook output priority 0
+				udp sport $PORT reject
+			}
+		}
+	END
+	right "$refused $local" ttl near 64
+	on "$director" nft delete table inet own
+	right "there back" still
+	result "$version: rejected by the director itself"
+
 	traffic shut server
 	right "ECONNREFUSED $refused $address" refused far
 	right up flow "$address" "$PORT" "$REAL_PORT"
@@ -191,9 +206,9 @@ unreachable()
 	result "$version: port unreachable from both ends"
 }
 
-require_fullnat veth
-require ethtool
-plan 15
+require_fullnat veth nft_reject_inet
+require ethtool nft
+plan 17
 fullnat_routed_topology
 on "$client" ethtool -K eth0 tx off >/dev/null
 on "$server" ethtool -K eth0 tx off >/dev/null

@@ -68,7 +68,7 @@ exact()
 }
 
 require_fullnat ip_vs_rr bridge
-plan 19
+plan 21
 fullnat_topology 2
 dir=$(mktemp -d)
 defer rm -rf "$dir"
@@ -198,6 +198,26 @@ assert_eq "all" 5 "$(printf '%s\n' "${order[@]}" | sort -u | wc -l)"
 assert_answers 7 alive
 traffic reset
 result "a port is used again after all others that are free"
+
+# A reset with a sequence number that the real server does not believe
+
+policy -t "$VIP:80" "$(laddr 1)" 10900-10901
+assert_answers "2 good" open 2
+traffic forge_reset
+assert_answers 2 alive
+traffic syn 1
+assert_counts_soon "no-port" -t "$VIP:80" 1
+assert_answers 2 alive
+result "a forged reset does not give a port away while the connection goes on"
+
+traffic forge_reset
+assert_answers "2 good" open 2
+begin=$SECONDS
+assert_answers 2 alive
+# for silence they would wait longer than that, each
+assert_le "seconds" 15 $((SECONDS - begin))
+traffic reset
+result "whose port went to another is told so"
 
 # The director's own ports
 
