@@ -119,21 +119,29 @@ class Datagrams(Traffic):
         payload = os.urandom(int(size))
         if way == "there":
             self.flow.send(payload)
-            self.learn(self.flow, int(mtu))
+            self.learn(lambda: self.mtu_of(self.flow), int(mtu))
             told = self.flow.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             return "learnt" if told == errno.EMSGSIZE else f"told {told}"
         self.answer(payload)
+        self.learn(self.mtu_to_peer, int(mtu))
+        return "learnt"
+
+    @staticmethod
+    def mtu_of(sock):
+        return sock.getsockopt(socket.IPPROTO_IPV6, V6_MTU)
+
+    def mtu_to_peer(self):
+        """A socket that is not told keeps the MTU that it began with."""
         with netns.inside(self.namespaces[0]):
             sock = make_socket(self.servers.family, socket.SOCK_DGRAM)
         with sock:
             sock.connect(self.peer)
-            self.learn(sock, int(mtu))
-        return "learnt"
+            return self.mtu_of(sock)
 
     @staticmethod
-    def learn(sock, mtu):
+    def learn(mtu_now, mtu):
         end = time.monotonic() + DEADLINE
-        while sock.getsockopt(socket.IPPROTO_IPV6, V6_MTU) != mtu:
+        while mtu_now() != mtu:
             if time.monotonic() > end:
                 raise ValueError("the path MTU has not changed")
             time.sleep(0.02)
@@ -156,6 +164,42 @@ class Datagrams(Traffic):
                 sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 0)
             at_server.close()
             at_client.close()
+
+    def do_unsplittable(self, size, part):
+        """An answer that comes in fragments, none of which may be split."""
+        self.exchange(b"first")
+        payload = os.urandom(int(size))
+        source = (address_of(self.servers.family, 1), self.target[1])
+        datagram = self.datagram(source, self.peer[:2], payload)
+        with netns.inside(self.namespaces[0]):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                                 socket.IPPROTO_RAW)
+        with sock:
+            for at in range(0, len(datagram), int(part)):
+                more = at + int(part) < len(datagram)
+                sock.sendto(self.fragment(source[0], self.peer[0], at, more,
+                                          datagram[at:at + int(part)]),
+                            (self.peer[0], 0))
+        if self.come_back()[0] != payload:
+            raise ValueError("other bytes at the client")
+        return "whole"
+
+    @staticmethod
+    def datagram(source, target, payload):
+        length = 8 + len(payload)
+        ends = source[1], target[1], length
+        data = struct.pack("!HHHH", *ends, 0) + payload
+        total = ones_sum(pseudo(address(source[0]), address(target[0]), length,
+                                socket.IPPROTO_UDP) + data)
+        return struct.pack("!HHHH", *ends, ~total & 0xffff or 0xffff) + payload
+
+    @staticmethod
+    def fragment(source, target, at, more, data):
+        """IPv4; DF and maybe MF; the kernel sets length and checksum."""
+        return struct.pack("!BBHHHBBH", 0x45, 0, 0, 4711,
+                           0x4000 | more << 13 | at // 8, 64,
+                           socket.IPPROTO_UDP, 0) + \
+            address(source) + address(target) + data
 
     @staticmethod
     def raw():

@@ -70,7 +70,7 @@ links_back()
 
 require_fullnat ip_vs_rr bridge ipip ip_vs_ftp
 require nft
-plan 17
+plan 18
 fullnat_topology 3
 # the director serves a port, too, as number 4
 servers+=("$director")
@@ -329,6 +329,20 @@ assert_answers 6 alive
 traffic close
 ipvs -C
 result "FTP, with the helper and without: stock NAT, counted"
+
+# its data, by a service of all ports: nothing else tells it from others
+traffic up -t 20 3
+policy -t "$VIP:0" "$(laddr 1)" "$PORTS"
+ipvs -A -t "$VIP:0" -s rr -p 60
+ipvs -a -t "$VIP:0" -r "${NET}3:0" -m
+traffic to "$VIP" 20
+assert_answers "2 good" open 2
+assert_seen "$CLIENT"
+assert_counts "created helper" -t "$VIP:0" "0 2"
+traffic close
+ipvs -C
+fnatctl service del -t "$VIP:0"
+result "FTP's data connections, by a service of all ports: stock NAT, counted"
 
 traffic up -u 53 1 2 3
 policy -u "$VIP:53" "$(laddr 1)" "$PORTS"

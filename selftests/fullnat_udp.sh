@@ -130,6 +130,8 @@ narrow()
 	behind 1400 cli
 	right 3 exchange 5000 3
 	behind 1500 cli
+	right whole unsplittable 5000 1480
+	right whole unsplittable 5000 800
 	result "IPv4: fragments for links of MTU 1400, both ways"
 
 	traffic to "$VIP6" "$PORT" -u
