@@ -6,8 +6,10 @@
  *
  * usage: ctl-million [-j] > OUTPUT; the memory in KiB and the time in
  * milliseconds go to standard error
+ *        ctl-million -m: keep them all, in too little memory
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include "../userspace/verbs.h"
 
 #define SESSIONS	1000000
+#define ROOM		(64 << 20)
 
 const struct verb verbs[1];
 
@@ -59,7 +62,10 @@ int __wrap_nl_run(struct nl *nl, nl_each each, void *data)
 		put_end(&made, IPVS_FULLNAT_A_SESSION_CLIENT, "172.16.0.0", i);
 		put_endpoint(&made, IPVS_FULLNAT_A_SESSION_VIRTUAL,
 			     &service.endpoint);
-		put_end(&made, IPVS_FULLNAT_A_SESSION_LADDR, "10.0.0.1", i / 9);
+		/* some are the sync daemon's, and have none yet */
+		if (i % 10 != 7)
+			put_end(&made, IPVS_FULLNAT_A_SESSION_LADDR,
+				"10.0.0.1", i / 9);
 		put_end(&made, IPVS_FULLNAT_A_SESSION_SERVER, "10.1.0.1", i % 9);
 		nl_put_u32(&made, IPVS_FULLNAT_A_SESSION_TIMEOUT, i % 900);
 		nl_put_u8(&made, IPVS_FULLNAT_A_SESSION_TCP_STATE,
@@ -70,13 +76,32 @@ int __wrap_nl_run(struct nl *nl, nl_each each, void *data)
 	return 0;
 }
 
+static int keep_all(void)
+{
+	struct rlimit limit = { ROOM, ROOM };
+	struct nl_messages messages;
+	struct nl nl;
+	int error;
+
+	nl_open(&nl, IPVS_FULLNAT_FAMILY_NAME);
+	nl_request(&nl, IPVS_FULLNAT_CMD_SESSION_GET, NLM_F_DUMP);
+	setrlimit(RLIMIT_AS, &limit);
+	error = nl_collect(&nl, &messages);
+	fprintf(stderr, "%zu messages: %d, %s\n", messages.count, error,
+		nl.error);
+	return error != -ENOMEM || strcmp(nl.error, "out of memory");
+}
+
 int main(int argc, char **argv)
 {
 	struct args args = { .given = argc > 1 && !strcmp(argv[1], "-j") ?
 				      HAS_JSON : 0 };
 	struct rusage usage;
-	int status = output_finish(session_show(&args));
+	int status;
 
+	if (argc > 1 && !strcmp(argv[1], "-m"))
+		return keep_all();
+	status = output_finish(session_show(&args));
 	getrusage(RUSAGE_SELF, &usage);
 	fprintf(stderr, "%ld %ld\n", usage.ru_maxrss,
 		usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000);

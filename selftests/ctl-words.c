@@ -243,9 +243,7 @@ static void random_lines(void)
 			}
 			taken++;
 		} while (!take_line(&plans, line) && taken % 64);
-		while (plans.plans)
-			free(plans.plan[--plans.plans].part);
-		free(plans.plan);
+		free_plans(&plans);
 	}
 	result(true, "random lines of a restore");
 }
@@ -319,10 +317,8 @@ static bool pool_as_model(void)
 		for (j = first; whole && j <= last; j++)
 			model[j] = DRAINING;
 	}
-	good &= as_sent(plans.plan, pool) && !memcmp(pool, model, HOSTS);
-	while (plans.plans)
-		free(plans.plan[--plans.plans].part);
-	free(plans.plan);
+	good &= as_sent(plans.first, pool) && !memcmp(pool, model, HOSTS);
+	free_plans(&plans);
 	return good;
 }
 

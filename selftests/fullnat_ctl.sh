@@ -122,6 +122,12 @@ for port in range(first, first + count):
     s.sendto(b"x", (address, 53))' "$1" "$2" "${3:-$VIP}"
 }
 
+# used WORD...: of a service's first address: used/limit
+used()
+{
+	ctl laddr show "$@" | awk -v l="$L1" '$3 == l { print $5 }'
+}
+
 sessions()
 {
 	ctl session show "$@" | tail -n +2 | wc -l
@@ -135,7 +141,7 @@ flushed()
 # shellcheck disable=SC2119 # no more modules
 require_fullnat
 require python3 setpriv
-plan 26
+plan 28
 fullnat_topology 1 12
 start_json
 L1=${LOCAL}201 L2=${LOCAL}202 L3=${LOCAL}203 L4=${LOCAL}204
@@ -251,6 +257,11 @@ ipvs_says()
 
 ipvs_says "^no service yet: ipvsadm -A -t $VIP:80\$" no-service "${web[@]}"
 ipvs_says '^no service yet: ipvsadm -A -f 7 -6$' no-service -f 7 -6
+did service add -t "$VIP" --laddr "$L4"
+ipvs_says "^no service yet: ipvsadm -A -t $VIP:0 -p\$" no-service -t "$VIP"
+ipvs -A -t "$VIP:0" -p -s "$SCHED"
+ipvs_says '0 masquerading' no-masquerading -t "$VIP"
+did service del -t "$VIP"
 ipvs -A "${web[@]}" -s "$SCHED"
 ipvs_says '^scheduler rr, 0 real servers, 0 m.*needs real servers with -m$' \
 	no-masquerading "${web[@]}"
@@ -308,8 +319,16 @@ result "laddr: what it does not take is named; the last one can drain"
 
 # Save and restore
 
+# lines_of FILE: of what save has printed, but its first and last line
+lines_of()
+{
+	assert_eq 'first and last line' '# fnatctl save # end' \
+		"$(sed -n '1p;$p' "$1" | paste -sd' ')"
+	sed '1d;$d' "$1"
+}
+
 ctl save >"$work/saved" || fault 'save failed'
-assert_eq 'lines saved' 8 "$(wc -l <"$work/saved")"
+assert_eq 'lines saved' 9 "$(wc -l <"$work/saved")"
 assert_ok 'restore of what there is' ctl restore <"$work/saved"
 assert_eq 'after restore' "$(<"$work/saved")" "$(ctl save)"
 none
@@ -325,7 +344,7 @@ did service add -t "$VIP:99" --laddr "$L1"
 assert_ok 'restore over something else' ctl restore <"$work/saved"
 assert_eq 'after restore' "$(<"$work/saved")" "$(ctl save)"
 assert_eq 'service show' "$(<"$work/before")" "$(ctl -j service show)"
-assert_json "$(tail -n +2 "$work/saved" | paste -sd+)" '"+".join(d)' save
+assert_json "$(lines_of "$work/saved" | paste -sd+)" '"+".join(d)' save
 result "save | restore reproduces everything, over nothing and over anything"
 
 # bad_restore SENTENCE LINE...: refused, by whoever, and nothing of it is done
@@ -349,7 +368,11 @@ bad_restore "line 2: tcp $VIP:91: .*ip_local" "$good" \
 	"service add -t $VIP:91 --laddr $L1 --ports 1024-65535"
 bad_restore "line 1: tcp $VIP:91: .*udp-timeout" \
 	"service add -t $VIP:91 --laddr $L1 --udp-timeout 5" "$good"
-bad_restore "line [12]: $L1: .*twice" "$good" "laddr add -t $VIP:90 --laddr $L1"
+bad_restore "line 2: $L1: .*twice" "$good" "laddr add -t $VIP:90 --laddr $L1"
+bad_restore "line 2: ${LOCAL}213: not an address of" "$good" \
+	"service add -t $VIP:91 --laddr ${LOCAL}210-${LOCAL}220"
+mapfile -t half <"$work/saved"
+bad_restore "line 4: the file is cut off" "${half[@]:0:4}"
 bad_restore "line 3: $L4: no line before" "$good" '' \
 	"laddr drain -t $VIP:90 --laddr $L4"
 output=$(ctl restore </dev/null 2>&1) && fault 'restore of nothing: done'
@@ -364,7 +387,8 @@ result "restore with one bad line does nothing, and names the line"
 	done
 } >"$work/many"
 assert_ok 'restore of 300 services' ctl restore <"$work/many"
-assert_eq 'saved' "$(sort "$work/many")" "$(ctl save | tail -n +2 | sort)"
+ctl save >"$work/now" || fault 'save failed'
+assert_eq 'saved' "$(sort "$work/many")" "$(lines_of "$work/now" | sort)"
 assert_json 300 'len(d)' service show
 assert_json $((150 * 6)) 'len(d)' laddr show
 assert_json 6 'len({l["address"] for l in d if l["service"]["port"] == 77})' \
@@ -381,7 +405,7 @@ result "300 services, of which each dump takes many messages"
 changes=$!
 for _ in 1 2 3; do
 	ctl save >"$work/now" || fault 'save while things change: failed'
-	grep -v -e "-t $VIP:1 " "$work/now" | tail -n +2 | sort >"$work/others"
+	lines_of "$work/now" | grep -v -e "-t $VIP:1 " | sort >"$work/others"
 	assert_eq 'what does not change' \
 		"$(grep -v -e "-t $VIP:1 " "$work/many" | sort)" \
 		"$(<"$work/others")"
@@ -549,13 +573,32 @@ ctl session flush >/dev/null
 busywait flushed || fault 'sessions are left'
 did service set "${dns[@]}" --ports 7000-7003
 datagrams 22000 8
-busywait grep -q " exhausted udp $VIP:53\( laddr $L1\)\?\$" "$work/text" ||
+busywait grep -q " exhausted udp $VIP:53\$" "$work/text" ||
 	fault "no event: $(tail -n 1 "$work/text")"
 busywait grep -q '"event":"exhausted"' "$work/lines" || fault 'no event'
-assert_eq 'used' '4/4' "$(ctl laddr show "${dns[@]}" |
-	awk -v l="$L1" '$3 == l { print $5 }')"
+assert_eq 'used' 4/4 "$(used "${dns[@]}")"
 [ "$(count_of no-port "${dns[@]}")" -ge 4 ] || fault 'refusals are not counted'
 result "monitor: a pool is exhausted"
+
+# of the ports that a policy has now, whoever uses them
+did service add -u "$VIP:54" --laddr "$L1,$L3" --ports 7002-7009
+assert_eq 'used, by another policy' 2/8 "$(used -u "$VIP:54")"
+did service set -u "$VIP:54" --ports 1-7000,7002-7002,7004-20000
+assert_eq 'used, by another policy' 2/19998 "$(used -u "$VIP:54")"
+did service set "${dns[@]}" --ports 7003-7005,8000-8000
+assert_eq 'used, of other ports' 1/4 "$(used "${dns[@]}")"
+did service set "${dns[@]}" --ports 5000-5001
+assert_eq 'used, of none' 0/2 "$(used "${dns[@]}")"
+assert_json 0 'd[0]["used"]' laddr show "${dns[@]}"
+ctl stats show --prometheus "${dns[@]}" >"$work/prom" || fault 'prometheus failed'
+for sample in "ports_used{$service} 0" "ports_limit{$service} 2"; do
+	grep -qxF "ipvs_fullnat_service_$sample" "$work/prom" ||
+		fault "no $sample"
+done
+datagrams 23000 1
+assert_eq 'used, of these' 1/2 "$(used "${dns[@]}")"
+did service del -u "$VIP:54"
+result "laddr show: how many of a policy's own ports are in use"
 
 # Many sessions
 
@@ -567,6 +610,36 @@ assert_eq 'sessions' 1500 "$(ctl session show "${dns[@]}" |
 assert_json 1500 'len({s["laddr"]["port"] for s in d})' session show "${dns[@]}"
 assert_eq 'one of many' 1 "$(sessions --client "$CLIENT:11499")"
 result "1500 sessions: each is shown once"
+
+# What another director's sync daemon tells of has no local address so far.
+did service add "${web[@]}" --laddr "$L2"
+virtual_service "${web[@]}" "$SCHED" 1
+ipvs --start-daemon backup --mcast-interface cli
+on "$client" "$PYTHON" -SIc 'import socket, struct, sys
+# one connection, established, as version 1 of the protocol has it
+ends = [socket.inet_aton(end) for end in sys.argv[1:]]
+connection = struct.pack("!BBHIHHHHII", 0, 6, 36 | 0 << 12, 0, 1, 999, 80, 80,
+                         0, 100) + b"".join(ends)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, ends[0])
+s.sendto(struct.pack("!BBHBbH", 0, 0, 8 + len(connection), 1, 1, 0) +
+         connection, ("224.0.0.81", 8848))' "$CLIENT" "$VIP" "${NET}1"
+synced()
+{
+	[ "$(sessions "${web[@]}")" -eq 1 ]
+}
+busywait synced || fault 'a synced session is not shown'
+assert_match 'a line' \
+	"^tcp  *$CLIENT:999  *$VIP:80  *-  *${NET}1:80  *established  *[0-9]+\$" \
+	"$(ctl session show "${web[@]}" | tail -n 1)"
+assert_json None 'd[0]["laddr"]' session show "${web[@]}"
+assert_eq 'of no local address' 0 "$(sessions --laddr 0.0.0.0)"
+assert_eq 'of a local address' 0 "$(sessions "${web[@]}" --laddr "$L2")"
+assert_json 0 'd["flushed"]' session flush --laddr 0.0.0.0
+assert_json 1 'd["flushed"]' session flush "${web[@]}"
+ipvs --stop-daemon backup
+did service del "${web[@]}"
+result "a session that waits for its first packet is shown without an address"
 
 ctl session show | head -n 1 >/dev/null
 assert_eq 'a reader who leaves' 141 "${PIPESTATUS[0]}"

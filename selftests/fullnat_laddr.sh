@@ -117,7 +117,7 @@ result "what makes no sense is refused, and changes nothing"
 fnatctl laddr drain -t "$VIP:80" --laddr "$(laddr 4)"
 before=$(counts created -t "$VIP:80")
 traffic syn 3
-assert_counts_soon "no-port created" -t "$VIP:80" "3 $before"
+assert_counts_soon "drained no-port created" -t "$VIP:80" "3 0 $before"
 assert_answers 168 alive
 fnatctl laddr add -t "$VIP:80" --laddr "$(laddr 3)"
 assert_answers "8 good" open 8

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import struct
+import subprocess
 import sys
 import threading
 import traceback
@@ -114,6 +115,10 @@ class Director(Fullnat):
         finally:
             if self.everything() != before:
                 fault(f"{what}: changed something")
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
 
 
 def SERVICE_BYTES(data):
@@ -310,6 +315,12 @@ def test_ports(kernel):
     kernel.refused("none left", errno.EADDRINUSE,
                    "^ip_local_port_range leaves no ports: narrow it",
                    SERVICE_ADD, WEB, laddr(HOME))
+    # of many, it is told which
+    given = [nest(POLICY, WEB, laddr(HOME), ports(1)),
+             nest(POLICY, DNS, laddr(HOME))]
+    kernel.refused("none left for one of them", errno.EADDRINUSE,
+                   "^ip_local_port_range leaves no ports: narrow it",
+                   RESTORE, *given, about=given[1])
     sysctl("ipv4.ip_local_port_range", "32768 60999")
 
 
@@ -348,10 +359,30 @@ def test_addresses(kernel):
 
     refused("one of many", errno.EADDRNOTAVAIL, absent,
             laddr("10.1.0.250-10.1.1.5"), "10.1.1.0")
+    # whatever is in an IPv6 address, it is told as it is, and nothing else is
+    for address in "2001:db8::ff00:0:0:1", "2001:db8:6:0:ffff:ffff:ffff:ffff":
+        no = kernel.refused(address, errno.EADDRNOTAVAIL, absent, SERVICE_ADD,
+                            WEB6, laddr(address), address=address)
+        same("cookie", bytes(4), no.cookie)
+    refused("the last but one", errno.EADDRNOTAVAIL, absent,
+            laddr("2001:db8:3:ffff:ffff:ffff:ffff:fff0-2001:db8:4::"),
+            "2001:db8:4::", WEB6)
     refused("families", errno.EINVAL, "^not the service's family",
             laddr(HOME6))
     refused("twice", errno.EINVAL, "^an address is given twice", laddr(HOME),
             HOME)
+    # it is the later attribute that is to blame, wherever both are
+    for count in range(2, 7):
+        for first in range(count - 1):
+            for second in range(first + 1, count):
+                given = [laddr(f"10.1.0.{n + 1}") for n in range(count)]
+                given[second] = given[first]
+                no = kernel.refused(
+                    f"{first} and {second} of {count}", errno.EINVAL,
+                    "^an address is given twice", SERVICE_ADD, WEB, *given,
+                    address=f"10.1.0.{first + 1}")
+                same(f"{first} and {second} of {count}: at",
+                     20 + len(WEB) + second * len(given[0]), no.offset)
     bad = nest(LADDR, attribute(genl.A_ADDR, packed("10.1.0.9")),
                attribute(genl.A_LAST, packed("10.1.0.8")))
     kernel.refused("backwards", errno.EINVAL, "the lower address first",
@@ -451,6 +482,32 @@ def test_pool(kernel):
     refused("there already", errno.EEXIST, "^the address is in the pool",
             LADDR_ADD, WEB, one, about=one, address="10.1.0.3")
 
+    # what drains need not be the director's any more, but what is added must
+    ip("address", "add", "10.6.0.1/32", "dev", "lo")
+    moved = laddr("10.6.0.1")
+    kernel.ask(LADDR_ADD, WEB, moved)
+    kernel.ask(LADDR_DRAIN, WEB, moved)
+    ip("address", "del", "10.6.0.1/32", "dev", "lo")
+    absent = "^not an address of this namespace"
+    refused("drains, and is gone", errno.EADDRNOTAVAIL, absent, LADDR_ADD, WEB,
+            moved, about=moved, address="10.6.0.1")
+    refused("the same by set", errno.EADDRNOTAVAIL, absent, SERVICE_SET, WEB,
+            moved, about=moved, address="10.6.0.1")
+    draining = laddr("10.6.0.1", draining=True)
+    kernel.ask(SERVICE_SET, WEB, draining, laddr("10.1.0.3"))
+    same("drains on", [("10.1.0.3", False), ("10.6.0.1", True)],
+         kernel.pool(WEB))
+    kernel.ask(SERVICE_SET, WEB, laddr("10.1.0.3"))
+    kernel.ask(RESTORE, nest(POLICY, WEB, draining, laddr("10.1.0.3")),
+               flag(REPLACE))
+    same("restored as it was", [("10.1.0.3", False), ("10.6.0.1", True)],
+         kernel.pool(WEB))
+    refused("added, draining", errno.EADDRNOTAVAIL, absent, LADDR_ADD, WEB,
+            laddr("10.6.0.2", draining=True))
+    bad = laddr("127.0.0.1", draining=True)
+    refused("drains, and never was", errno.EINVAL, "^a loopback address",
+            SERVICE_SET, WEB, bad, about=bad)
+
     kernel.ask(SERVICE_SET, WEB, laddr("10.1.0.4", draining=True),
                laddr("10.1.0.8-10.1.0.9"))
     same("set", "4d 8 9", state())
@@ -532,6 +589,45 @@ def test_malformed(kernel):
         except Refused as no:
             if not no.sentence:
                 fault(f"{what}: no sentence")
+    twice = "^the attribute is given twice: give it once$"
+    address = attribute(genl.A_ADDR, packed(HOME))
+    protocol = u8(genl.N_PROTOCOL, TCP)
+    for command, flags, given in (
+            (SERVICE_ADD, ACK, (DNS, own, WEB)),
+            (SERVICE_ADD, ACK, (DNS, own, u32(UDP_TIMEOUT, 1),
+                                u32(UDP_TIMEOUT, 1))),
+            (SERVICE_ADD, ACK, (DNS, own, flag(DEFAULT_PORTS),
+                                flag(DEFAULT_PORTS))),
+            (SERVICE_SET, ACK, (WEB, u8(ADJUST, 1), u8(ADJUST, 0))),
+            (SERVICE_DEL, ACK, (DNS, WEB)), (SERVICE_GET, ACK, (DNS, WEB)),
+            (SERVICE_GET, DUMP, (DNS, WEB)),
+            (LADDR_ADD, ACK, (WEB, own, WEB)), (LADDR_GET, DUMP, (DNS, WEB)),
+            (LADDR_GET, ACK, (DNS, WEB)),
+            (SESSION_GET, ACK, (protocol, protocol)),
+            (SESSION_GET, DUMP, (protocol, protocol)),
+            (SESSION_FLUSH, ACK, (protocol, protocol)),
+            (STATS_GET, ACK, (DNS, WEB)), (STATS_GET, DUMP, (DNS, WEB)),
+            (STATS_RESET, ACK, (DNS, WEB)),
+            (RESTORE, ACK, (flag(REPLACE), flag(REPLACE)))):
+        kernel.refused(f"{command} {flags}: twice", errno.EINVAL, twice,
+                       command, *given, flags=flags,
+                       about=given[-1] if flags == ACK else None)
+    first, second = be16(genl.P_FIRST, 4), be16(genl.P_FIRST, 5)
+    protocol = u8(genl.S_PROTOCOL, UDP)
+    for what, bad, given in (
+            ("address", address, (DNS, nest(LADDR, address, address))),
+            ("port", second, (DNS, own, nest(PORTS, first, second))),
+            ("protocol", protocol, (nest(
+                SERVICE, u8(genl.S_PROTOCOL, TCP),
+                attribute(genl.S_ADDR, packed(VIP)),
+                be16(genl.S_PORT, 53), protocol), own))):
+        kernel.refused(f"{what} twice in a nest", errno.EINVAL, twice,
+                       SERVICE_ADD, *given, about=bad)
+    kernel.refused("twice in an end", errno.EINVAL, twice, SESSION_FLUSH,
+                   nest(genl.N_CLIENT, attribute(genl.E_ADDR, packed(VIP)),
+                        attribute(genl.E_ADDR, packed(VIP))))
+    kernel.refused("twice in a restore", errno.EINVAL, twice, RESTORE,
+                   nest(POLICY, DNS, DNS, own), about=DNS)
     for command in 0, 14, 20, 21, 255:
         try:
             kernel.ask(command, WEB)

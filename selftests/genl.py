@@ -68,8 +68,14 @@ class Refused(Exception):
             self.message[self.offset:self.offset + len(data)] == data
 
     def address(self):
-        """The address that it names, if it does."""
-        return unpacked(self.cookie) if self.cookie else None
+        """The address that it names, if it does: so many after the first"""
+        if not self.cookie or len(self.cookie) != 4:
+            return None
+        given = self.message[self.offset + 4:]
+        size, _ = struct.unpack_from("=HH", given)
+        first = int.from_bytes(given[4:size], "big")
+        index = int.from_bytes(self.cookie, "big")
+        return unpacked((first + index).to_bytes(size - 4, "big"))
 
 
 def u8(kind, value):

@@ -75,6 +75,15 @@ uint16_t nl_port(const struct nlattr *attribute)
 	return ntohs(nl_number(attribute));
 }
 
+/** nl_index() - a number of 4 bytes in network order; false if it is none */
+bool nl_index(const struct nlattr *attribute, uint32_t *index)
+{
+	if (mnl_attr_get_payload_len(attribute) != sizeof(*index))
+		return false;
+	*index = ntohl(mnl_attr_get_u32(attribute));
+	return true;
+}
+
 /** nl_address() - an address; false if there is none */
 bool nl_address(const struct nlattr *attribute, struct address *address)
 {

@@ -117,10 +117,11 @@ void put_list(struct nl *nl, uint16_t type, const struct list *list)
 	size_t i;
 
 	for (i = 0; i < list->ranges; i++) {
-		nl_mark(nl, 0, range_text(&list->range[i], text));
+		nl_mark(nl, 0, range_text(&list->range[i], text),
+			&list->range[i].first);
 		put_range(nl, type, &list->range[i], false);
 	}
-	nl_mark(nl, 0, NULL);
+	nl_mark(nl, 0, NULL, NULL);
 }
 
 /* Those of a policy, or that they are the default ones. */

@@ -18,8 +18,11 @@ _fnatctl_words()
 _fnatctl_services()
 {
 	{
-		fnatctl "${netns[@]}" save
-		[ ${#netns[@]} -gt 0 ] || ipvsadm -Sn
+		# which would load it, and IPVS too
+		[ ! -e /sys/module/ip_vs_fullnat ] ||
+			fnatctl "${netns[@]}" save
+		[ ${#netns[@]} -gt 0 ] || [ ! -e /proc/net/ip_vs ] ||
+			ipvsadm -Sn
 	} 2>/dev/null | awk -v option="$1" '
 		{ for (i = 1; i < NF; i++) if ($i == option) print $(i + 1) }' |
 		sort -u
@@ -73,6 +76,17 @@ _fnatctl_options()
 	esac
 }
 
+# Of the words of standard input, those that begin as the word does. They are
+# compared and not expanded, since not all are ours.
+_fnatctl_matching() # WORD
+{
+	local word
+
+	tr -s ' ' '\n' | while IFS= read -r word; do
+		[[ $word != "$1"* ]] || printf '%s\n' "$word"
+	done
+}
+
 _fnatctl()
 {
 	local words netns=() object='' verb='' i word current previous prefix
@@ -104,12 +118,12 @@ _fnatctl()
 	case $previous in
 	-n | --netns | -[tuf] | --*-service | --laddr | --ports | \
 	--udp-timeout | --adjust | --client | --server)
-		mapfile -t COMPREPLY < <(compgen -W \
-			"$(_fnatctl_values "$previous")" -- "$current")
+		mapfile -t COMPREPLY < <(_fnatctl_values "$previous" |
+			_fnatctl_matching "$current")
 		;;
 	*)
-		mapfile -t COMPREPLY < <(compgen -W \
-			"$(_fnatctl_options "$object $verb")" -- "$current")
+		mapfile -t COMPREPLY < <(_fnatctl_options "$object $verb" |
+			_fnatctl_matching "$current")
 		;;
 	esac
 	# the part before the last colon is a word of its own for bash

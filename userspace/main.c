@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* fnatctl: the verbs, their usage, and the exit status. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "nl.h"
@@ -176,11 +178,25 @@ static int run(const struct args *args)
 	return args->verb->run(args);
 }
 
+/* What is opened must not come to be standard output, or standard error. */
+static bool can_say(void)
+{
+	while (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		if (open("/dev/null", O_RDWR) < 0)
+			return false;
+	if (fcntl(STDOUT_FILENO, F_GETFD) >= 0)
+		return true;
+	complain("standard output is closed");
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct args args;
 	int status = DONE;
 
+	if (!can_say())
+		return REFUSED;
 	if (args_parse(argv + !!argc, HAS_GLOBAL, &args)) {
 		complain("%s", parse_error);
 		usage(stderr, &args);

@@ -132,17 +132,9 @@ static void show_pool(const struct nlmsghdr *message)
 static void show_exhausted(const struct nlmsghdr *message)
 {
 	const struct nlattr *table[IPVS_FULLNAT_A_LADDR_MAX + 1];
-	char text[ADDRESS_TEXT];
-	struct address address;
 
 	nl_attributes(message, table, IPVS_FULLNAT_A_LADDR_MAX);
 	show_service(table[IPVS_FULLNAT_A_LADDR_SERVICE]);
-	if (!nl_address(table[IPVS_FULLNAT_A_LADDR_ADDR], &address))
-		return;
-	if (as_json)
-		json_address("laddr", &address);
-	else
-		printf(" laddr %s", address_text(&address, text));
 }
 
 static void show_change(const struct nlmsghdr *message, uint8_t command)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generic netlink with libmnl. Whatever fails is left as a sentence in
+ * A socket of generic netlink, with libmnl. Whatever fails is left as a sentence in
  * nl->error, and a negative errno is returned.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,15 +12,7 @@
 #include "nl.h"
 
 #define ANSWER_SIZE	(256 << 10)	/* the kernel's largest are 32 KiB */
-#define TRIES		16		/* of a dump that changes meanwhile */
 #define EVENT_BYTES	(4 << 20)	/* that may wait to be read */
-
-/* From offset on the request is about this, until the next mark. */
-struct nl_mark {
-	size_t offset;
-	unsigned int line;
-	char *about;
-};
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct nl *nl, int error, const char *format, ...)
@@ -34,161 +25,7 @@ fail(struct nl *nl, int error, const char *format, ...)
 	return error;
 }
 
-/* Requests */
-
-static void reserve(struct nl *nl, size_t size)
-{
-	size_t wanted = nl->used + size;
-
-	if (wanted <= nl->size)
-		return;
-	wanted = wanted * 2 + 4096;
-	nl->request = realloc(nl->request, wanted);
-	if (!nl->request) {
-		fputs("fnatctl: out of memory\n", stderr);
-		exit(1);
-	}
-	memset(nl->request + nl->size, 0, wanted - nl->size);
-	nl->size = wanted;
-}
-
-static void forget_marks(struct nl *nl)
-{
-	while (nl->marks)
-		free(nl->mark[--nl->marks].about);
-}
-
-static void begin(struct nl *nl, uint16_t type, uint8_t command, uint16_t flags)
-{
-	struct nlmsghdr *header;
-	struct genlmsghdr *generic;
-
-	forget_marks(nl);
-	nl->used = 0;
-	nl->unfit = false;
-	reserve(nl, NLMSG_HDRLEN + GENL_HDRLEN);
-	memset(nl->request, 0, nl->size);
-	header = mnl_nlmsg_put_header(nl->request);
-	header->nlmsg_type = type;
-	header->nlmsg_flags = NLM_F_REQUEST | flags;
-	if (!(flags & NLM_F_DUMP))
-		header->nlmsg_flags |= NLM_F_ACK;
-	header->nlmsg_seq = ++nl->sequence;
-	generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-	generic->cmd = command;
-	generic->version = 1;
-	nl->used = header->nlmsg_len;
-}
-
-/**
- * nl_request() - begin a request
- * @nl: an open socket
- * @command: of its family
- * @flags: NLM_F_DUMP, or 0
- */
-void nl_request(struct nl *nl, uint8_t command, uint16_t flags)
-{
-	begin(nl, nl->family, command, flags);
-}
-
-/** nl_put() - append an attribute to the request, or to the nest in it */
-void nl_put(struct nl *nl, uint16_t type, const void *data, size_t size)
-{
-	struct nlmsghdr *header;
-
-	if (size > UINT16_MAX - MNL_ATTR_HDRLEN) {
-		nl->unfit = true;
-		return;
-	}
-	reserve(nl, MNL_ATTR_HDRLEN + MNL_ALIGN(size));
-	header = (struct nlmsghdr *)nl->request;
-	mnl_attr_put(header, type, size, data);
-	nl->used = header->nlmsg_len;
-}
-
-void nl_put_u8(struct nl *nl, uint16_t type, uint8_t number)
-{
-	nl_put(nl, type, &number, sizeof(number));
-}
-
-void nl_put_u16(struct nl *nl, uint16_t type, uint16_t number)
-{
-	nl_put(nl, type, &number, sizeof(number));
-}
-
-/** nl_put_be16() - of a number in host order, such as a port */
-void nl_put_be16(struct nl *nl, uint16_t type, uint16_t number)
-{
-	nl_put_u16(nl, type, htons(number));
-}
-
-void nl_put_u32(struct nl *nl, uint16_t type, uint32_t number)
-{
-	nl_put(nl, type, &number, sizeof(number));
-}
-
-void nl_put_address(struct nl *nl, uint16_t type, const struct address *address)
-{
-	nl_put(nl, type, address->bytes, address_size(address));
-}
-
-/**
- * nl_nest() - begin an attribute that holds others
- * @nl: the request
- * @type: the attribute's
- *
- * Return: what nl_nest_end() wants
- */
-size_t nl_nest(struct nl *nl, uint16_t type)
-{
-	size_t nest = nl->used;
-
-	nl_put(nl, type | NLA_F_NESTED, NULL, 0);
-	return nest;
-}
-
-void nl_nest_end(struct nl *nl, size_t nest)
-{
-	struct nlattr *attribute = (struct nlattr *)(nl->request + nest);
-
-	if (nl->used - nest > UINT16_MAX)
-		nl->unfit = true;
-	else
-		attribute->nla_len = nl->used - nest;
-}
-
-/**
- * nl_mark() - say what the request is about from here on
- * @nl: the request
- * @line: the line of a file, or 0
- * @about: for people, if the kernel finds fault with it; NULL: nothing special
- */
-void nl_mark(struct nl *nl, unsigned int line, const char *about)
-{
-	struct nl_mark *grown;
-
-	grown = realloc(nl->mark, (nl->marks + 1) * sizeof(*grown));
-	if (!grown)
-		return;
-	nl->mark = grown;
-	grown[nl->marks++] = (struct nl_mark){
-		.offset = nl->used,
-		.line = line,
-		.about = about ? strdup(about) : NULL,
-	};
-}
-
 /* Answers */
-
-static const struct nl_mark *find_mark(const struct nl *nl, size_t offset)
-{
-	size_t i = nl->marks;
-
-	while (i--)
-		if (nl->mark[i].offset <= offset)
-			return &nl->mark[i];
-	return NULL;
-}
 
 /* What an error means that came without a sentence. */
 static const char *plain_reason(int error)
@@ -204,15 +41,17 @@ static const char *plain_reason(int error)
 }
 
 /* @extack: the attributes that come with an error, @size bytes of them. The
- * cookie is the one address that it is about, where a range was given.
+ * cookie says which address it is about, where a range was given.
  */
 static int refused(struct nl *nl, int error, const void *extack, size_t size)
 {
 	const struct nl_mark *mark = NULL;
 	const char *reason = NULL, *about;
 	char line[32] = "", text[ADDRESS_TEXT];
-	struct address address = {};
 	const struct nlattr *attr;
+	struct address address;
+	bool single = false;
+	uint32_t index = 0;
 
 	mnl_attr_for_each_payload(extack, size) {
 		switch (mnl_attr_get_type(attr)) {
@@ -220,10 +59,10 @@ static int refused(struct nl *nl, int error, const void *extack, size_t size)
 			reason = nl_string(attr);
 			break;
 		case NLMSGERR_ATTR_OFFS:
-			mark = find_mark(nl, nl_number(attr));
+			mark = nl_marked(nl, nl_number(attr));
 			break;
 		case NLMSGERR_ATTR_COOKIE:
-			nl_address(attr, &address);
+			single = nl_index(attr, &index);
 			break;
 		}
 	}
@@ -232,7 +71,7 @@ static int refused(struct nl *nl, int error, const void *extack, size_t size)
 	if (mark && mark->line)
 		snprintf(line, sizeof(line), "line %u: ", mark->line);
 	about = mark ? mark->about : NULL;
-	if (address.family)
+	if (single && mark && address_add(&mark->first, index, &address))
 		about = address_text(&address, text);
 	return fail(nl, error, "%s%s%s%s", line, about ? about : "",
 		    about ? ": " : "", reason);
@@ -349,55 +188,6 @@ int nl_run(struct nl *nl, nl_each each, void *data)
 	return answers(nl, each, data);
 }
 
-static int keep(const struct nlmsghdr *message, void *data)
-{
-	struct nl_messages *messages = data;
-	struct nlmsghdr **grown;
-
-	grown = realloc(messages->message,
-			(messages->count + 1) * sizeof(*grown));
-	if (!grown)
-		return 1;
-	messages->message = grown;
-	grown[messages->count] = malloc(message->nlmsg_len);
-	if (!grown[messages->count])
-		return 1;
-	memcpy(grown[messages->count++], message, message->nlmsg_len);
-	return 0;
-}
-
-/**
- * nl_collect() - send the request and keep the answer, all of one moment
- * @nl: the socket, with a request for a dump
- * @messages: where the answer goes; nl_free() it
- *
- * A dump that a change got in the way of is made again, a few times. If it never
- * comes out whole nl->interrupted is set.
- *
- * Return: 0, or a negative errno and nl->error
- */
-int nl_collect(struct nl *nl, struct nl_messages *messages)
-{
-	struct nlmsghdr *header = (struct nlmsghdr *)nl->request;
-	int tries = TRIES, error;
-
-	memset(messages, 0, sizeof(*messages));
-	do {
-		nl_free(messages);
-		header->nlmsg_seq = ++nl->sequence;
-		error = nl_run(nl, keep, messages);
-	} while (!error && nl->interrupted && --tries);
-	return error;
-}
-
-void nl_free(struct nl_messages *messages)
-{
-	while (messages->count)
-		free(messages->message[--messages->count]);
-	free(messages->message);
-	messages->message = NULL;
-}
-
 /**
  * nl_listen() - take the family's events, forever
  * @nl: an open socket
@@ -495,7 +285,7 @@ int nl_open(struct nl *nl, const char *family)
 	if (error)
 		return fail(nl, error, "cannot open a netlink socket: %s",
 			    strerror(-error));
-	begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
+	nl_begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
 	nl_put(nl, CTRL_ATTR_FAMILY_NAME, family, strlen(family) + 1);
 	error = nl_run(nl, found_family, nl);
 	if (!error && !nl->family)
@@ -507,8 +297,6 @@ void nl_close(struct nl *nl)
 {
 	if (nl->socket)
 		mnl_socket_close(nl->socket);
-	forget_marks(nl);
-	free(nl->mark);
-	free(nl->request);
+	nl_forget(nl);
 	free(nl->answer);
 }

@@ -13,7 +13,13 @@
 
 #include "parse.h"
 
-struct nl_mark;
+/* From @offset on the request is about this, until the next mark. */
+struct nl_mark {
+	size_t offset;
+	unsigned int line;
+	char *about;
+	struct address first;
+};
 
 /* A socket of one family, and the request that is being made for it.
  *
@@ -45,10 +51,11 @@ struct nl {
 	char error[512];
 };
 
-/* Copies of a dump's messages. */
+/* Copies of a dump's messages; @cut: memory was too short for all. */
 struct nl_messages {
 	struct nlmsghdr **message;
 	size_t count;
+	bool cut;
 };
 
 /* Is handed each message of an answer; anything but 0 ends it. */
@@ -57,6 +64,11 @@ typedef int (*nl_each)(const struct nlmsghdr *message, void *data);
 int nl_open(struct nl *nl, const char *family);
 void nl_close(struct nl *nl);
 
+int nl_run(struct nl *nl, nl_each each, void *data);
+int nl_listen(struct nl *nl, nl_each each, void (*lost)(void), void *data);
+
+/* request.c */
+void nl_begin(struct nl *nl, uint16_t type, uint8_t command, uint16_t flags);
 void nl_request(struct nl *nl, uint8_t command, uint16_t flags);
 void nl_put(struct nl *nl, uint16_t type, const void *data, size_t size);
 void nl_put_u8(struct nl *nl, uint16_t type, uint8_t number);
@@ -67,12 +79,14 @@ void nl_put_address(struct nl *nl, uint16_t type,
 		    const struct address *address);
 size_t nl_nest(struct nl *nl, uint16_t type);
 void nl_nest_end(struct nl *nl, size_t nest);
-void nl_mark(struct nl *nl, unsigned int line, const char *about);
+void nl_mark(struct nl *nl, unsigned int line, const char *about,
+	     const struct address *first);
+const struct nl_mark *nl_marked(const struct nl *nl, size_t offset);
+void nl_forget(struct nl *nl);
 
-int nl_run(struct nl *nl, nl_each each, void *data);
+/* messages.c */
 int nl_collect(struct nl *nl, struct nl_messages *messages);
 void nl_free(struct nl_messages *messages);
-int nl_listen(struct nl *nl, nl_each each, void (*lost)(void), void *data);
 
 /* attributes.c */
 void nl_attributes(const struct nlmsghdr *message, const struct nlattr **table,
@@ -82,6 +96,7 @@ void nl_nested(const struct nlattr *nest, const struct nlattr **table,
 uint8_t nl_command(const struct nlmsghdr *message);
 uint64_t nl_number(const struct nlattr *attribute);
 uint16_t nl_port(const struct nlattr *attribute);
+bool nl_index(const struct nlattr *attribute, uint32_t *index);
 bool nl_address(const struct nlattr *attribute, struct address *address);
 const char *nl_string(const struct nlattr *attribute);
 

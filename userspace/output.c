@@ -223,7 +223,8 @@ int output_finish(int status)
 	bool failed = output_failed();
 
 	errno = 0;
-	if (!fflush(stdout) && !failed)
+	/* some file systems do not tell before */
+	if (!fclose(stdout) && !failed)
 		return status;
 	if (!write_error)
 		write_error = errno;

@@ -197,14 +197,15 @@ int parse_fwmark(const char *text, bool six, struct service *service)
 {
 	bool hexadecimal = !strncmp(text, "0x", 2) || !strncmp(text, "0X", 2);
 	const char *digits = hexadecimal ? text + 2 : text;
+	const char *known = hexadecimal ? "0123456789abcdefABCDEF" :
+					  "0123456789";
 	unsigned long long mark;
-	char *end;
 
 	memset(service, 0, sizeof(*service));
 	service->endpoint.address.family = six ? AF_INET6 : AF_INET;
 	errno = 0;
-	mark = strtoull(digits, &end, hexadecimal ? 16 : 10);
-	if (!isxdigit((unsigned char)*digits) || *end || errno || !mark ||
+	mark = strtoull(digits, NULL, hexadecimal ? 16 : 10);
+	if (digits[strspn(digits, known)] || errno || !mark ||
 	    mark > UINT32_MAX)
 		return wrong("firewall mark '%s' is not a number from 1 to %u",
 			     text, UINT32_MAX);

@@ -92,6 +92,8 @@ size_t address_size(const struct address *address);
 int address_compare(const struct address *a, const struct address *b);
 int service_compare(const struct service *a, const struct service *b);
 bool address_next(const struct address *a, struct address *next);
+bool address_add(const struct address *a, uint32_t number,
+		 struct address *sum);
 bool address_previous(const struct address *a, struct address *previous);
 
 char *address_text(const struct address *address, char *text);

@@ -10,8 +10,8 @@
  *
  * @draining: it takes no new sessions
  * @sessions: that live, of all policies
- * @limit: sessions with one real server that the policy's ports allow
- * @used: ports in use with the real server that uses most of them
+ * @limit: ports of the policy's ranges
+ * @used: those of them in use with the real server that uses most of them
  * @no_port: connections that found every port in use
  */
 struct laddr {

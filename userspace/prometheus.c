@@ -144,10 +144,10 @@ static void put_gauge(const struct policies *policies, enum gauge which)
 			"local addresses in the pool that drain" },
 		[PORTS_USED] = {
 			"service-ports-used",
-			"ports in use with the busiest real server, of addresses not draining" },
+			"ports in use with the real server that uses most" },
 		[PORTS_LIMIT] = {
 			"service-ports-limit",
-			"sessions that one real server can have, of addresses not draining" },
+			"ports that one real server can use" },
 	};
 	const struct policy *policy = policies->policy;
 	char key[COUNTER_TEXT];

@@ -6,7 +6,9 @@
  * All lines of a service are put together: `service add` comes first, `laddr
  * add` adds to its pool, `laddr drain` marks what is in the pool by then.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,7 @@ struct part {
 
 /* A policy to be. @args is of its `service add`; its list is in @part. */
 struct plan {
+	struct plan *next;
 	struct args args;
 	unsigned int line;
 	struct part *part;
@@ -33,20 +36,58 @@ struct plan {
 };
 
 struct plans {
-	struct plan *plan;
-	size_t plans;
+	struct plan *first;	/* in the order of their lines */
+	struct plan *last;
+	void *tree;		/* the same, by their services: tsearch(3) */
 	unsigned int line;	/* that is being read */
 };
+
+static int by_service(const void *a, const void *b)
+{
+	const struct plan *x = a, *y = b;
+
+	return service_compare(&x->args.service, &y->args.service);
+}
 
 static struct plan *find(const struct plans *plans,
 			 const struct service *service)
 {
-	size_t i;
+	struct plan key = { .args.service = *service }, **found;
 
-	for (i = 0; i < plans->plans; i++)
-		if (!service_compare(&plans->plan[i].args.service, service))
-			return &plans->plan[i];
-	return NULL;
+	found = tfind(&key, &plans->tree, by_service);
+	return found ? *found : NULL;
+}
+
+static void free_plan(void *plan)
+{
+	free(((struct plan *)plan)->part);
+	free(plan);
+}
+
+static void free_plans(struct plans *plans)
+{
+	tdestroy(plans->tree, free_plan);
+}
+
+/* Return: NULL if memory is short */
+static struct plan *add_plan(struct plans *plans, const struct args *args)
+{
+	struct plan *plan = malloc(sizeof(*plan));
+
+	if (!plan)
+		return NULL;
+	*plan = (struct plan){ .args = *args, .line = plans->line };
+	memset(&plan->args.list, 0, sizeof(plan->args.list));
+	if (!tsearch(plan, &plans->tree, by_service)) {
+		free(plan);
+		return NULL;
+	}
+	if (plans->last)
+		plans->last->next = plan;
+	else
+		plans->first = plan;
+	plans->last = plan;
+	return plan;
 }
 
 static int add_part(struct plan *plan, const struct range *range,
@@ -76,18 +117,14 @@ static int add_list(struct plans *plans, struct plan *plan,
 static int add_service(struct plans *plans, const struct args *args)
 {
 	const struct plan *other = find(plans, &args->service);
-	struct plan *grown;
+	struct plan *plan;
 
 	if (other)
 		return wrong("this service is in line %u already", other->line);
-	grown = realloc(plans->plan, (plans->plans + 1) * sizeof(*grown));
-	if (!grown)
+	plan = add_plan(plans, args);
+	if (!plan)
 		return wrong("out of memory");
-	plans->plan = grown;
-	grown += plans->plans++;
-	*grown = (struct plan){ .args = *args, .line = plans->line };
-	memset(&grown->args.list, 0, sizeof(grown->args.list));
-	return add_list(plans, grown, &args->list);
+	return add_list(plans, plan, &args->list);
 }
 
 static bool before(const struct address *a, const struct address *b)
@@ -147,6 +184,22 @@ static int drain_part(struct plan *plan, size_t i, const struct range *range)
 	return 0;
 }
 
+/* As the kernel does it: the first and the last address of an IPv4 prefix, if
+ * it has more, are meant only if they are there.
+ */
+static struct range drained(const struct plan *plan, const struct range *given)
+{
+	struct range range = *given;
+
+	if (!range.prefix || range.first.family != AF_INET || range.length > 30)
+		return range;
+	if (!holder(plan, &range.first))
+		address_next(&range.first, &range.first);
+	if (!holder(plan, &range.last))
+		address_previous(&range.last, &range.last);
+	return range;
+}
+
 static int drain_range(struct plan *plan, const struct range *range)
 {
 	struct address address = range->first;
@@ -175,11 +228,14 @@ static int drain_range(struct plan *plan, const struct range *range)
 
 static int drain(struct plan *plan, const struct list *list)
 {
+	struct range range;
 	size_t i;
 
-	for (i = 0; i < list->ranges; i++)
-		if (drain_range(plan, &list->range[i]))
+	for (i = 0; i < list->ranges; i++) {
+		range = drained(plan, &list->range[i]);
+		if (drain_range(plan, &range))
 			return -1;
+	}
 	return 0;
 }
 
@@ -230,6 +286,7 @@ static int take_line(struct plans *plans, char *line)
 /* Return: 0, or -1 with parse_error */
 static int read_lines(FILE *in, struct plans *plans)
 {
+	bool begun = false, ended = false;
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t length;
@@ -237,13 +294,18 @@ static int read_lines(FILE *in, struct plans *plans)
 
 	errno = 0;
 	while (!error && (length = getline(&line, &size, in)) >= 0) {
-		plans->line++;
+		if (!plans->line++)
+			begun = !strcmp(line, SAVE_BEGIN "\n");
+		ended = !strcmp(line, SAVE_END "\n");
 		if (strlen(line) != (size_t)length)
 			error = wrong("this is not text");
 		else
 			error = take_line(plans, line);
 	}
 	free(line);
+	if (!error && begun && !ended && feof(in))
+		error = wrong("the file is cut off: what begins with '%s' ends with '%s'",
+			      SAVE_BEGIN, SAVE_END);
 	return error;
 }
 
@@ -253,14 +315,15 @@ static void put_plan(struct nl *nl, const struct plan *plan)
 	size_t nest, i;
 	char text[RANGE_TEXT];
 
-	nl_mark(nl, plan->line, service_text(&args->service, text));
+	nl_mark(nl, plan->line, service_text(&args->service, text), NULL);
 	nest = nl_nest(nl, IPVS_FULLNAT_A_RESTORE_POLICY);
 	put_service(nl, IPVS_FULLNAT_A_POLICY_SERVICE, &args->service);
 	put_settings(nl, args);
 	for (i = 0; i < plan->parts; i++) {
 		const struct part *part = &plan->part[i];
 
-		nl_mark(nl, part->line, range_text(&part->range, text));
+		nl_mark(nl, part->line, range_text(&part->range, text),
+			&part->range.first);
 		put_range(nl, IPVS_FULLNAT_A_POLICY_LADDR, &part->range,
 			  part->draining);
 	}
@@ -269,15 +332,15 @@ static void put_plan(struct nl *nl, const struct plan *plan)
 
 static int send_plans(const struct plans *plans)
 {
+	const struct plan *plan;
 	struct nl nl;
-	size_t i;
 	int status = fnat_open(&nl);
 
 	if (!status) {
 		nl_request(&nl, IPVS_FULLNAT_CMD_RESTORE, 0);
 		nl_put(&nl, IPVS_FULLNAT_A_RESTORE_REPLACE, NULL, 0);
-		for (i = 0; i < plans->plans; i++)
-			put_plan(&nl, &plans->plan[i]);
+		for (plan = plans->first; plan; plan = plan->next)
+			put_plan(&nl, plan);
 		if (nl_run(&nl, NULL, NULL))
 			status = fnat_refused(&nl);
 	}
@@ -297,7 +360,7 @@ int restore(const struct args *args)
 	if (read_lines(stdin, &plans)) {
 		complain("line %u: %s", plans.line, parse_error);
 		status = WRONG_WORDS;
-	} else if (ferror(stdin)) {
+	} else if (!feof(stdin)) {
 		complain("cannot read: %s", strerror(errno));
 		status = REFUSED;
 	} else if (!plans.line) {
@@ -306,8 +369,6 @@ int restore(const struct args *args)
 	} else {
 		status = send_plans(&plans);
 	}
-	while (plans.plans)
-		free(plans.plan[--plans.plans].part);
-	free(plans.plan);
+	free_plans(&plans);
 	return status;
 }

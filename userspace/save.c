@@ -82,10 +82,12 @@ static int save_all(const struct policies *policies, bool as_json)
 	if (as_json)
 		json_begin();
 	else
-		puts("# fnatctl save");
+		puts(SAVE_BEGIN);
 	for (i = 0; i < policies->policies && !error; i++)
 		error = save_one(&policies->policy[i], as_json);
 	json_end();
+	if (!as_json && !error)
+		puts(SAVE_END);
 	if (error)
 		complain("out of memory");
 	return error ? REFUSED : DONE;

@@ -41,8 +41,11 @@ static void show_ipvs(const struct service *service, const struct ipvs *ipvs)
 		puts("does not tell (CAP_NET_ADMIN is needed)");
 		return;
 	case IPVS_NO_SERVICE:
-		printf("no service yet: ipvsadm -A %s\n",
-		       service_words(service, words));
+		/* for any port ipvsadm takes persistent services alone */
+		printf("no service yet: ipvsadm -A %s%s\n",
+		       service_words(service, words),
+		       service->protocol && !service->endpoint.port ? " -p" :
+								      "");
 		return;
 	default:
 		break;

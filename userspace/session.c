@@ -29,6 +29,7 @@ struct session {
 	uint8_t protocol;
 	struct endpoint client;
 	struct endpoint virtual;
+	bool has_laddr;
 	struct endpoint laddr;
 	struct endpoint server;
 	const char *state;
@@ -71,12 +72,13 @@ static bool read_session(const struct nlmsghdr *message,
 	session->timeout = nl_number(table[IPVS_FULLNAT_A_SESSION_TIMEOUT]);
 	session->resting = table[IPVS_FULLNAT_A_SESSION_RESTING];
 	session->adjusted = table[IPVS_FULLNAT_A_SESSION_ADJUSTED];
+	/* what the sync daemon made has none until a packet comes */
+	session->has_laddr = get_endpoint(table[IPVS_FULLNAT_A_SESSION_LADDR],
+					  &session->laddr);
 	return get_endpoint(table[IPVS_FULLNAT_A_SESSION_CLIENT],
 			    &session->client) &&
 	       get_endpoint(table[IPVS_FULLNAT_A_SESSION_VIRTUAL],
 			    &session->virtual) &&
-	       get_endpoint(table[IPVS_FULLNAT_A_SESSION_LADDR],
-			    &session->laddr) &&
 	       get_endpoint(table[IPVS_FULLNAT_A_SESSION_SERVER],
 			    &session->server);
 }
@@ -104,7 +106,10 @@ static void show_text(const struct session *session)
 	put_column(protocol_name(session->protocol), 5);
 	put_endpoint_column(&session->client);
 	put_endpoint_column(&session->virtual);
-	put_endpoint_column(&session->laddr);
+	if (session->has_laddr)
+		put_endpoint_column(&session->laddr);
+	else
+		put_column("-", 21);
 	put_endpoint_column(&session->server);
 	put_column(session->state ? session->state : "-", 11);
 	printf("%7u%s%s\n", session->timeout,
@@ -119,7 +124,10 @@ static void show_json(const struct session *session)
 	json_string("protocol", protocol_name(session->protocol));
 	json_endpoint("client", &session->client);
 	json_endpoint("virtual", &session->virtual);
-	json_endpoint("laddr", &session->laddr);
+	if (session->has_laddr)
+		json_endpoint("laddr", &session->laddr);
+	else
+		json_null("laddr");
 	json_endpoint("server", &session->server);
 	if (session->state)
 		json_string("state", session->state);
@@ -172,11 +180,7 @@ static int show_all(struct nl *nl, struct show *show)
 	if (!error)
 		begin(show);
 	json_end();
-	if (error)
-		return fnat_refused(nl);
-	if (nl->interrupted)
-		complain("sessions came and went: some may be missing or listed twice");
-	return DONE;
+	return error ? fnat_refused(nl) : DONE;
 }
 
 int session_show(const struct args *args)

@@ -54,6 +54,28 @@ bool address_next(const struct address *a, struct address *next)
 	return false;
 }
 
+/**
+ * address_add() - the address so many after this one
+ * @a: an address, or none (its family is 0)
+ * @number: how many
+ * @sum: where that one goes; may be @a
+ *
+ * Return: false if there is none
+ */
+bool address_add(const struct address *a, uint32_t number, struct address *sum)
+{
+	uint64_t carry = number;
+	int i = address_size(a);
+
+	*sum = *a;
+	while (i--) {
+		carry += sum->bytes[i];
+		sum->bytes[i] = carry;
+		carry >>= 8;
+	}
+	return sum->family && !carry;
+}
+
 /** address_previous() - the address before this one; as address_next() */
 bool address_previous(const struct address *a, struct address *previous)
 {

@@ -27,6 +27,10 @@ int session_flush(const struct args *args);
 int stats_show(const struct args *args);
 int stats_reset(const struct args *args);
 
+/* What save prints first and last, so that restore sees a file that is cut. */
+#define SAVE_BEGIN	"# fnatctl save"
+#define SAVE_END	"# end"
+
 /* monitor.c, save.c, restore.c */
 int monitor(const struct args *args);
 int save(const struct args *args);

@@ -48,6 +48,7 @@ struct fnat_net *fnat_part_lock(struct netlink_callback *cb)
 
 /**
  * fnat_part_unlock() - a buffer of a dump is filled
+ * @cb: the dump
  * @fn: the namespace, whose mutex is released
  * @skb: the buffer
  * @err: why no more was put into it
@@ -56,10 +57,13 @@ struct fnat_net *fnat_part_lock(struct netlink_callback *cb)
  *
  * Return: what a dumpit returns.
  */
-int fnat_part_unlock(struct fnat_net *fn, struct sk_buff *skb, int err)
+int fnat_part_unlock(struct netlink_callback *cb, struct fnat_net *fn,
+		     struct sk_buff *skb, int err)
 {
 	mutex_unlock(&fn->mutex);
-	return err && (err != -EMSGSIZE || !skb->len) ? err : skb->len;
+	if (!err || (err == -EMSGSIZE && skb->len))
+		return skb->len;
+	return fnat_explain(err, cb->extack);
 }
 
 /**
@@ -69,7 +73,7 @@ int fnat_part_unlock(struct fnat_net *fn, struct sk_buff *skb, int err)
  * @header: gets what fnat_reply_end() needs
  *
  * Context: process; may sleep.
- * Return: the message, NULL without memory.
+ * Return: the message; NULL without memory, which has its sentence then.
  */
 struct sk_buff *fnat_reply_begin(struct genl_info *info, u8 cmd, void **header)
 {
@@ -77,6 +81,8 @@ struct sk_buff *fnat_reply_begin(struct genl_info *info, u8 cmd, void **header)
 
 	if (skb)
 		*header = genlmsg_put_reply(skb, info, &fnat_family, 0, cmd);
+	else
+		fnat_explain(-ENOMEM, info->extack);
 	return skb;
 }
 
@@ -94,7 +100,7 @@ int fnat_reply_end(struct genl_info *info, struct sk_buff *skb, void *header,
 {
 	if (err) {
 		nlmsg_free(skb);
-		return err;
+		return fnat_explain(err, info->extack);
 	}
 	genlmsg_end(skb, header);
 	return genlmsg_reply(skb, info);

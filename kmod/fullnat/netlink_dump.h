@@ -38,7 +38,8 @@ int fnat_reply_end(struct genl_info *info, struct sk_buff *skb, void *header,
 
 struct fnat_place *fnat_place_of(struct netlink_callback *cb);
 struct fnat_net *fnat_part_lock(struct netlink_callback *cb);
-int fnat_part_unlock(struct fnat_net *fn, struct sk_buff *skb, int err);
+int fnat_part_unlock(struct netlink_callback *cb, struct fnat_net *fn,
+		     struct sk_buff *skb, int err);
 void *fnat_part_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
 int fnat_part_end(struct sk_buff *skb, void *header, int err);
 int fnat_each_policy(struct sk_buff *skb, struct netlink_callback *cb,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Events, for who listens. One is lost where memory is short. */
+/* Events, for who listens. If one is lost as memory is short, that is told. */
 #include <net/genetlink.h>
 
-#include "laddr.h"
 #include "net.h"
 #include "netlink.h"
 #include "netlink_event.h"
@@ -10,13 +9,22 @@
 #include "netlink_parse.h"
 #include "netlink_show.h"
 
-static struct sk_buff *event_begin(u8 event, size_t size, gfp_t gfp,
-				   void **header)
+/* As who reads too slowly is told: the next read is -ENOBUFS. */
+static void event_lost(struct fnat_net *fn)
+{
+	genl_set_err(&fnat_family, fn->net, 0, IPVS_FULLNAT_NLGRP_EVENTS,
+		     -ENOBUFS);
+}
+
+static struct sk_buff *event_begin(struct fnat_net *fn, u8 event, size_t size,
+				   gfp_t gfp, void **header)
 {
 	struct sk_buff *skb = genlmsg_new(size, gfp);
 
-	if (!skb)
+	if (!skb) {
+		event_lost(fn);
 		return NULL;
+	}
 	*header = genlmsg_put(skb, 0, 0, &fnat_family, 0, event);
 	return skb;
 }
@@ -26,6 +34,7 @@ static void event_end(struct fnat_net *fn, struct sk_buff *skb, void *header,
 {
 	if (err) {
 		nlmsg_free(skb);
+		event_lost(fn);
 		return;
 	}
 	genlmsg_end(skb, header);
@@ -55,7 +64,7 @@ void fnat_event_policy(struct fnat_net *fn, u8 event,
 
 	if (!heard(fn))
 		return;
-	skb = event_begin(event, NLMSG_DEFAULT_SIZE, GFP_KERNEL, &header);
+	skb = event_begin(fn, event, NLMSG_DEFAULT_SIZE, GFP_KERNEL, &header);
 	if (skb)
 		event_end(fn, skb, header, fnat_put_policy(skb, fn, policy),
 			  GFP_KERNEL);
@@ -76,8 +85,8 @@ void fnat_event_deleted(struct fnat_net *fn, const struct fnat_policy *policy)
 
 	if (!heard(fn))
 		return;
-	skb = event_begin(IPVS_FULLNAT_CMD_SERVICE_DEL_NTF, NLMSG_DEFAULT_SIZE,
-			  GFP_KERNEL, &header);
+	skb = event_begin(fn, IPVS_FULLNAT_CMD_SERVICE_DEL_NTF,
+			  NLMSG_DEFAULT_SIZE, GFP_KERNEL, &header);
 	if (!skb)
 		return;
 	err = fnat_put_service(skb, IPVS_FULLNAT_A_POLICY_SERVICE,
@@ -107,8 +116,8 @@ void fnat_event_laddrs(struct fnat_net *fn, u8 event,
 
 	if (!heard(fn))
 		return;
-	skb = event_begin(event, NLMSG_DEFAULT_SIZE + request->len, GFP_KERNEL,
-			  &header);
+	skb = event_begin(fn, event, NLMSG_DEFAULT_SIZE + request->len,
+			  GFP_KERNEL, &header);
 	if (!skb)
 		return;
 	err = fnat_put_service(skb, IPVS_FULLNAT_A_POLICY_SERVICE,
@@ -126,13 +135,12 @@ void fnat_event_laddrs(struct fnat_net *fn, u8 event,
 /**
  * fnat_event_exhausted() - tell that a connection was refused for want of ports
  * @policy: its policy, found by fnat_policy_find()
- * @laddr: the address that was tried last; NULL: none of the pool is active
  *
  * Once a second for a policy, at most.
  *
  * Context: softirq or process, under RCU.
  */
-void fnat_event_exhausted(struct fnat_policy *policy, struct fnat_laddr *laddr)
+void fnat_event_exhausted(struct fnat_policy *policy)
 {
 	unsigned long last = READ_ONCE(policy->exhausted), now = jiffies | 1;
 	struct fnat_net *fn = fnat_net(policy->net);
@@ -143,13 +151,10 @@ void fnat_event_exhausted(struct fnat_policy *policy, struct fnat_laddr *laddr)
 	if ((last && time_before(now, last + HZ)) || !heard(fn) ||
 	    cmpxchg(&policy->exhausted, last, now) != last)
 		return;
-	skb = event_begin(IPVS_FULLNAT_CMD_EXHAUSTED_NTF, NLMSG_DEFAULT_SIZE,
-			  GFP_ATOMIC, &header);
+	skb = event_begin(fn, IPVS_FULLNAT_CMD_EXHAUSTED_NTF,
+			  NLMSG_DEFAULT_SIZE, GFP_ATOMIC, &header);
 	if (!skb)
 		return;
 	err = fnat_put_service(skb, IPVS_FULLNAT_A_LADDR_SERVICE, &policy->key);
-	if (!err && laddr)
-		err = fnat_put_addr(skb, IPVS_FULLNAT_A_LADDR_ADDR, laddr->af,
-				    &laddr->addr);
 	event_end(fn, skb, header, err, GFP_ATOMIC);
 }

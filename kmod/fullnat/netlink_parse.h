@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a request asks for, checked. */
+/* What all requests have: attributes, addresses, services. */
 #ifndef _FNAT_NETLINK_PARSE_H
 #define _FNAT_NETLINK_PARSE_H
 
-#include "pool.h"
+#include "policy.h"
+
+struct netlink_ext_ack;
+struct nla_policy;
+struct nlattr;
+struct nlmsghdr;
 
 /**
  * struct fnat_request - the attributes of a policy, in a message or a nest
@@ -23,13 +28,15 @@ struct fnat_request {
 	const struct nlattr	*nest;
 };
 
+int fnat_explain(int err, struct netlink_ext_ack *extack);
+int fnat_parse_message(const struct nlmsghdr *nlh, u32 many,
+		       struct netlink_ext_ack *extack);
+int fnat_parse_nest(struct nlattr **tb, int max, const struct nlattr *nest,
+		    const struct nla_policy *policy, u32 many,
+		    struct netlink_ext_ack *extack);
 int fnat_parse_addr(const struct nlattr *attr, u8 *af,
 		    union nf_inet_addr *addr, struct netlink_ext_ack *extack);
 int fnat_parse_service(const struct nlattr *attr, struct fnat_key *key,
 		       struct netlink_ext_ack *extack);
-struct fnat_wishes *fnat_parse_laddrs(const struct fnat_request *request,
-				      u8 af);
-int fnat_parse_ports(const struct fnat_request *request,
-		     struct fnat_ranges *ranges);
 
 #endif /* _FNAT_NETLINK_PARSE_H */

@@ -57,8 +57,8 @@ static int parse_end(const struct nlattr *attr, struct end *end,
 	end->any_port = true;
 	if (!attr)
 		return 0;
-	err = nla_parse_nested(tb, ARRAY_SIZE(tb) - 1, attr,
-			       ipvs_fullnat_endpoint_nl_policy, extack);
+	err = fnat_parse_nest(tb, ARRAY_SIZE(tb) - 1, attr,
+			      ipvs_fullnat_endpoint_nl_policy, 0, extack);
 	if (err)
 		return err;
 	if (!tb[IPVS_FULLNAT_A_ENDPOINT_ADDR]) {
@@ -73,11 +73,14 @@ static int parse_end(const struct nlattr *attr, struct end *end,
 			       &end->addr, extack);
 }
 
-static int parse_filter(struct nlattr **attrs, struct filter *filter,
-			struct netlink_ext_ack *extack)
+static int parse_filter(const struct nlmsghdr *nlh, struct nlattr **attrs,
+			struct filter *filter, struct netlink_ext_ack *extack)
 {
 	const struct nlattr *protocol = attrs[IPVS_FULLNAT_A_SESSION_PROTOCOL];
+	int err = fnat_parse_message(nlh, 0, extack);
 
+	if (err)
+		return err;
 	memset(filter, 0, sizeof(*filter));
 	filter->service = attrs[IPVS_FULLNAT_A_SESSION_SERVICE];
 	if (protocol)
@@ -109,6 +112,12 @@ static bool is_end(const struct end *end, u8 af, const union nf_inet_addr *addr,
 				nf_inet_addr_cmp(&end->addr, addr));
 }
 
+/* What the sync daemon has made has no local address before a packet comes. */
+static bool is_detached(const struct fnat_session *session)
+{
+	return READ_ONCE(session->phase) == FNAT_DETACHED;
+}
+
 static bool matches(const struct filter *filter,
 		    const struct fnat_session *session,
 		    const struct ip_vs_conn *cp)
@@ -117,6 +126,8 @@ static bool matches(const struct filter *filter,
 
 	if (filter->service &&
 	    memcmp(&filter->key, &session->policy->key, sizeof(filter->key)))
+		return false;
+	if (filter->laddr.af && is_detached(session))
 		return false;
 	return (!filter->protocol || filter->protocol == pair->protocol) &&
 	       is_end(&filter->client, cp->af, &cp->caddr, cp->cport) &&
@@ -145,12 +156,11 @@ static u32 seconds_left(const struct ip_vs_conn *cp)
 	return left > 0 ? left / HZ : 0;
 }
 
-/* What the sync daemon has made has none before its first packet comes. */
 static int put_laddr(struct sk_buff *skb, const struct fnat_session *session)
 {
 	const struct fnat_pair *pair = &session->ports->pair;
 
-	if (READ_ONCE(session->phase) == FNAT_DETACHED)
+	if (is_detached(session))
 		return 0;
 	return put_end(skb, IPVS_FULLNAT_A_SESSION_LADDR, pair->af,
 		       &pair->laddr, htons(session->lport));
@@ -193,7 +203,7 @@ static int parse_pair(struct genl_info *info, struct fnat_pair *pair,
 	struct filter filter;
 	int err;
 
-	err = parse_filter(info->attrs, &filter, info->extack);
+	err = parse_filter(info->nlhdr, info->attrs, &filter, info->extack);
 	if (err)
 		return err;
 	if (filter.service || filter.client.af || !filter.protocol ||
@@ -300,7 +310,8 @@ int ipvs_fullnat_nl_session_get_dumpit(struct sk_buff *skb,
 	int err;
 
 	BUILD_BUG_ON(sizeof(*iter) > sizeof(cb->ctx));
-	err = parse_filter(genl_dump_attrs(cb), &dump.filter, cb->extack);
+	err = parse_filter(cb->nlh, genl_dump_attrs(cb), &dump.filter,
+			   cb->extack);
 	if (err)
 		return err;
 	fnat_table_walk(sock_net(cb->skb->sk), iter, dump_one, &dump);
@@ -338,7 +349,8 @@ int ipvs_fullnat_nl_session_flush_doit(struct sk_buff *skb,
 	void *header;
 	int err;
 
-	err = parse_filter(info->attrs, &flush.filter, info->extack);
+	err = parse_filter(info->nlhdr, info->attrs, &flush.filter,
+			   info->extack);
 	if (err)
 		return err;
 	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_SESSION_FLUSH, &header);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages that tell what there is: policies and local addresses. */
-#include <linux/bsearch.h>
-#include <linux/mm.h>
-#include <linux/slab.h>
 #include <net/genetlink.h>
 
 #include "net.h"
@@ -129,6 +126,9 @@ int ipvs_fullnat_nl_service_get_doit(struct sk_buff *skb,
 	void *header;
 	int err;
 
+	err = fnat_parse_message(info->nlhdr, 0, info->extack);
+	if (err)
+		return err;
 	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_SERVICE_GET, &header);
 	if (!reply)
 		return -ENOMEM;
@@ -154,93 +154,32 @@ int ipvs_fullnat_nl_service_get_dumpit(struct sk_buff *skb,
 				       struct netlink_callback *cb)
 {
 	struct nlattr **attrs = genl_dump_attrs(cb);
-	struct fnat_net *fn = fnat_part_lock(cb);
+	struct fnat_net *fn;
 	int err;
 
+	err = fnat_parse_message(cb->nlh, 0, cb->extack);
+	if (err)
+		return err;
+	fn = fnat_part_lock(cb);
 	err = fnat_each_policy(skb, cb, fn, attrs[IPVS_FULLNAT_A_POLICY_SERVICE],
 			       tell_policy);
-	return fnat_part_unlock(fn, skb, err);
+	return fnat_part_unlock(cb, fn, skb, err);
 }
 
 /* Local addresses */
 
-/**
- * struct use - how much of an address is in use
- * @addr: the address
- * @used: ports in use with the real server that uses most of them
- */
-struct use {
-	union nf_inet_addr	addr;
-	u32			used;
-};
-
-/**
- * struct uses - how much of some addresses is in use
- * @net: the namespace
- * @af: the family
- * @count: how many addresses
- * @use: they, in ascending order
- */
-struct uses {
-	const struct net	*net;
-	u8			af;
-	u32			count;
-	struct use		use[];
-};
-
-static int compare_use(const void *addr, const void *use)
-{
-	return memcmp(addr, &((const struct use *)use)->addr,
-		      sizeof(union nf_inet_addr));
-}
-
-static void count_use(struct fnat_ports *ports, void *data)
-{
-	struct uses *uses = data;
-	struct use *use;
-
-	if (ports->pair.net != uses->net || ports->pair.af != uses->af)
-		return;
-	use = bsearch(&ports->pair.laddr, uses->use, uses->count, sizeof(*use),
-		      compare_use);
-	if (use)
-		use->used = max(use->used, READ_ONCE(ports->busy));
-}
-
-/* All port maps have to be looked at, so it is done for a pool at a time. */
-static struct uses *count_uses(const struct fnat_net *fn, u8 af,
-			       const struct fnat_pool *pool)
-{
-	struct fnat_pool_cursor cursor = {};
-	bool draining, any = false;
-	struct fnat_laddr *laddr;
-	struct uses *uses;
-
-	uses = kvmalloc(struct_size(uses, use, pool->total), GFP_KERNEL);
-	if (!uses)
-		return NULL;
-	uses->net = fn->net;
-	uses->af = af;
-	uses->count = 0;
-	while ((laddr = fnat_pool_next(pool, &cursor, &draining))) {
-		uses->use[uses->count++] = (struct use){ laddr->addr, 0 };
-		any |= fnat_counters_sessions(laddr->counters);
-	}
-	if (any)
-		fnat_ports_for_each(count_use, uses);
-	return uses;
-}
-
 static int put_laddr(struct sk_buff *skb, const struct fnat_net *fn,
 		     const struct fnat_policy *policy,
-		     const struct fnat_laddr *laddr, bool draining, u32 used)
+		     const struct fnat_laddr *laddr, bool draining)
 {
 	const struct fnat_pool *pool = fnat_policy_pool(fn, policy);
 	u64 values[FNAT_LADDR_COUNTERS] = {};
+	u32 used;
 	int err;
 
 	fnat_counters_read(laddr->counters, laddr->base, FNAT_LADDR_COUNTERS,
 			   values);
+	used = fnat_ports_used(fn->net, laddr->af, &laddr->addr, pool);
 	err = fnat_put_service(skb, IPVS_FULLNAT_A_LADDR_SERVICE,
 			       &policy->key) ?:
 	      fnat_put_addr(skb, IPVS_FULLNAT_A_LADDR_ADDR, laddr->af,
@@ -261,14 +200,14 @@ static int put_laddr(struct sk_buff *skb, const struct fnat_net *fn,
 
 static int tell_laddr(struct sk_buff *skb, struct netlink_callback *cb,
 		      struct fnat_net *fn, const struct fnat_policy *policy,
-		      const struct fnat_laddr *laddr, bool draining, u32 used)
+		      const struct fnat_laddr *laddr, bool draining)
 {
 	void *header = fnat_part_begin(skb, cb, IPVS_FULLNAT_CMD_LADDR_GET);
 
 	if (!header)
 		return -EMSGSIZE;
-	return fnat_part_end(skb, header, put_laddr(skb, fn, policy, laddr, draining,
-					       used));
+	return fnat_part_end(skb, header,
+			     put_laddr(skb, fn, policy, laddr, draining));
 }
 
 static int tell_laddrs(struct sk_buff *skb, struct netlink_callback *cb,
@@ -278,28 +217,21 @@ static int tell_laddrs(struct sk_buff *skb, struct netlink_callback *cb,
 	struct fnat_place *place = fnat_place_of(cb);
 	struct fnat_pool_cursor cursor = {};
 	struct fnat_laddr *laddr;
-	struct uses *uses;
 	bool draining;
-	int err = 0;
-	u32 i;
+	int err;
 
-	uses = count_uses(fn, policy->key.af, pool);
-	if (!uses)
-		return -ENOMEM;
-	for (i = 0; (laddr = fnat_pool_next(pool, &cursor, &draining)); i++) {
+	while ((laddr = fnat_pool_next(pool, &cursor, &draining))) {
 		if (place->begun == policy->id &&
-		    compare_use(&laddr->addr,
-				&(struct use){ place->last, 0 }) <= 0)
+		    memcmp(&laddr->addr, &place->last,
+			   sizeof(laddr->addr)) <= 0)
 			continue;
-		err = tell_laddr(skb, cb, fn, policy, laddr, draining,
-				 uses->use[i].used);
+		err = tell_laddr(skb, cb, fn, policy, laddr, draining);
 		if (err)
-			break;
+			return err;
 		place->last = laddr->addr;
 		place->begun = policy->id;
 	}
-	kvfree(uses);
-	return err;
+	return 0;
 }
 
 int ipvs_fullnat_nl_laddr_get_dumpit(struct sk_buff *skb,
@@ -309,6 +241,9 @@ int ipvs_fullnat_nl_laddr_get_dumpit(struct sk_buff *skb,
 	struct fnat_net *fn;
 	int err;
 
+	err = fnat_parse_message(cb->nlh, 0, cb->extack);
+	if (err)
+		return err;
 	if (attrs[IPVS_FULLNAT_A_LADDR_ADDR]) {
 		NL_SET_ERR_MSG_ATTR(cb->extack,
 				    attrs[IPVS_FULLNAT_A_LADDR_ADDR],
@@ -318,7 +253,7 @@ int ipvs_fullnat_nl_laddr_get_dumpit(struct sk_buff *skb,
 	fn = fnat_part_lock(cb);
 	err = fnat_each_policy(skb, cb, fn, attrs[IPVS_FULLNAT_A_LADDR_SERVICE],
 			       tell_laddrs);
-	return fnat_part_unlock(fn, skb, err);
+	return fnat_part_unlock(cb, fn, skb, err);
 }
 
 /* The address that a request names, in the pool of a policy. */
@@ -331,10 +266,8 @@ static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
 	struct fnat_pool_cursor cursor = {};
 	struct fnat_laddr *laddr;
 	union nf_inet_addr addr;
-	struct uses *uses;
 	bool draining;
 	int err;
-	u32 i;
 	u8 af;
 
 	if (!attr) {
@@ -344,7 +277,7 @@ static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
 	err = fnat_parse_addr(attr, &af, &addr, info->extack);
 	if (err)
 		return err;
-	for (i = 0; (laddr = fnat_pool_next(pool, &cursor, &draining)); i++)
+	while ((laddr = fnat_pool_next(pool, &cursor, &draining)))
 		if (laddr->af == af && nf_inet_addr_cmp(&laddr->addr, &addr))
 			break;
 	if (!laddr) {
@@ -352,12 +285,7 @@ static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
 				    "the address is not in the pool: see laddr show");
 		return -ENOENT;
 	}
-	uses = count_uses(fn, af, pool);
-	if (!uses)
-		return -ENOMEM;
-	err = put_laddr(skb, fn, policy, laddr, draining, uses->use[i].used);
-	kvfree(uses);
-	return err;
+	return put_laddr(skb, fn, policy, laddr, draining);
 }
 
 int ipvs_fullnat_nl_laddr_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -368,6 +296,9 @@ int ipvs_fullnat_nl_laddr_get_doit(struct sk_buff *skb, struct genl_info *info)
 	void *header;
 	int err;
 
+	err = fnat_parse_message(info->nlhdr, 0, info->extack);
+	if (err)
+		return err;
 	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_LADDR_GET, &header);
 	if (!reply)
 		return -ENOMEM;

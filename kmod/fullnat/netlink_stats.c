@@ -5,6 +5,7 @@
 #include "net.h"
 #include "netlink_dump.h"
 #include "netlink_gen.h"
+#include "netlink_parse.h"
 #include "netlink_show.h"
 #include "stats.h"
 
@@ -61,6 +62,9 @@ int ipvs_fullnat_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	void *header;
 	int err;
 
+	err = fnat_parse_message(info->nlhdr, 0, info->extack);
+	if (err)
+		return err;
 	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_STATS_GET, &header);
 	if (!reply)
 		return -ENOMEM;
@@ -133,13 +137,17 @@ int ipvs_fullnat_nl_stats_get_dumpit(struct sk_buff *skb,
 {
 	const struct nlattr *service =
 		genl_dump_attrs(cb)[IPVS_FULLNAT_A_STATS_SERVICE];
-	struct fnat_net *fn = fnat_part_lock(cb);
+	struct fnat_net *fn;
 	int err;
 
+	err = fnat_parse_message(cb->nlh, 0, cb->extack);
+	if (err)
+		return err;
+	fn = fnat_part_lock(cb);
 	err = fnat_each_policy(skb, cb, fn, service, tell_policy_stats);
 	if (!err && !service)
 		err = each_laddr(skb, cb, fn);
-	return fnat_part_unlock(fn, skb, err);
+	return fnat_part_unlock(cb, fn, skb, err);
 }
 
 static void reset_all(struct fnat_net *fn)
@@ -163,8 +171,11 @@ int ipvs_fullnat_nl_stats_reset_doit(struct sk_buff *skb,
 	const struct nlattr *service = info->attrs[IPVS_FULLNAT_A_STATS_SERVICE];
 	struct fnat_net *fn = fnat_net(genl_info_net(info));
 	struct fnat_policy *policy;
-	int err = 0;
+	int err;
 
+	err = fnat_parse_message(info->nlhdr, 0, info->extack);
+	if (err)
+		return err;
 	mutex_lock(&fn->mutex);
 	if (service) {
 		policy = fnat_whose(fn, service, info->extack);

@@ -74,19 +74,21 @@ struct fnat_laddr *fnat_pool_next(const struct fnat_pool *pool,
 
 /**
  * fnat_blame_addr() - tell what a refusal is about
- * @extack: where the refusal's sentence is or will be
+ * @extack: where the refusal's sentence is or will be; not NULL
  * @wish: the address
- * @af: its family
  *
- * The attribute may be a range, so the sender gets the address too.
+ * The attribute may be a range, so the sender is also told which one of its
+ * addresses it is. Not the address itself: some kernels have no room for that.
  */
 void fnat_blame_addr(struct netlink_ext_ack *extack,
-		     const struct fnat_wish *wish, u8 af)
+		     const struct fnat_wish *wish)
 {
+	__be32 index = htonl(wish->index);
+
+	BUILD_BUG_ON(sizeof(index) > sizeof(extack->cookie));
 	NL_SET_BAD_ATTR(extack, wish->attr);
-	extack->cookie_len = af == AF_INET ? sizeof(wish->addr.in) :
-					     sizeof(wish->addr.in6);
-	memcpy(extack->cookie, &wish->addr, extack->cookie_len);
+	memcpy(extack->cookie, &index, sizeof(index));
+	extack->cookie_len = sizeof(index);
 }
 
 static void add_slot(struct edit *edit, struct fnat_laddr *laddr, bool draining)
@@ -111,6 +113,21 @@ static bool left_out(const struct edit *edit, const struct fnat_wish *wish)
 	       !fnat_laddr_is_local4(edit->fn->net, wish->addr.ip);
 }
 
+/*
+ * What the director had once may go on draining: its sessions are there, and a
+ * save of that has to be of use.
+ */
+static int check_usable(const struct edit *edit, const struct fnat_wish *wish,
+			u8 af)
+{
+	struct net *net = edit->fn->net;
+
+	if (wish->draining && edit->verb == FNAT_POOL_SET &&
+	    fnat_laddr_usable(net, af, &wish->addr, NULL) == -EADDRNOTAVAIL)
+		return 0;
+	return fnat_laddr_usable(net, af, &wish->addr, edit->extack);
+}
+
 /* An address that the pool does not have. */
 static int edit_new(struct edit *edit, const struct fnat_wish *wish, u8 af)
 {
@@ -126,7 +143,7 @@ static int edit_new(struct edit *edit, const struct fnat_wish *wish, u8 af)
 	}
 	if (left_out(edit, wish))
 		return 0;
-	err = fnat_laddr_usable(edit->fn->net, af, &wish->addr, edit->extack);
+	err = check_usable(edit, wish, af);
 	if (err)
 		return err;
 	laddr = fnat_laddr_create(edit->fn, af, &wish->addr);
@@ -140,16 +157,13 @@ static int edit_new(struct edit *edit, const struct fnat_wish *wish, u8 af)
 static int edit_old(struct edit *edit, struct fnat_laddr *laddr, bool draining,
 		    const struct fnat_wish *wish)
 {
-	int err;
+	int err = 0;
 
 	switch (edit->verb) {
 	case FNAT_POOL_SET:
 		if (left_out(edit, wish))
 			return 0;
-		err = fnat_laddr_usable(edit->fn->net, laddr->af, &laddr->addr,
-					edit->extack);
-		if (err)
-			return err;
+		err = check_usable(edit, wish, laddr->af);
 		draining = wish->draining;
 		break;
 	case FNAT_POOL_ADD:
@@ -158,6 +172,9 @@ static int edit_old(struct edit *edit, struct fnat_laddr *laddr, bool draining,
 				       "the address is in the pool already: leave it out");
 			return -EEXIST;
 		}
+		/* it may have gone from the director while it drained */
+		if (!wish->draining)
+			err = check_usable(edit, wish, laddr->af);
 		draining = wish->draining;
 		break;
 	case FNAT_POOL_DRAIN:
@@ -166,8 +183,9 @@ static int edit_old(struct edit *edit, struct fnat_laddr *laddr, bool draining,
 	case FNAT_POOL_DEL:
 		return 0;
 	}
-	add_slot(edit, fnat_laddr_get(laddr), draining);
-	return 0;
+	if (!err)
+		add_slot(edit, fnat_laddr_get(laddr), draining);
+	return err;
 }
 
 static int edit_all(struct edit *edit, const struct fnat_pool *old,
@@ -192,7 +210,7 @@ static int edit_all(struct edit *edit, const struct fnat_pool *old,
 		else if (!err && order == 0)
 			err = edit_old(edit, laddr, draining, wish);
 		if (err) {
-			fnat_blame_addr(edit->extack, wish, wishes->af);
+			fnat_blame_addr(edit->extack, wish);
 			return err;
 		}
 		if (order < 0 && !(wishes && edit->verb == FNAT_POOL_SET))
@@ -214,12 +232,9 @@ static int check_count(const struct edit *edit)
 	}
 	if (edit->count)
 		return 0;
-	if (edit->verb == FNAT_POOL_DEL)
-		NL_SET_ERR_MSG(edit->extack,
-			       "these are all addresses of the pool: drain them, add others first, or delete the service");
-	else
-		NL_SET_ERR_MSG(edit->extack,
-			       "no address is left of the prefix: give addresses");
+	/* only FNAT_POOL_DEL comes here: a prefix is more than its edges */
+	NL_SET_ERR_MSG(edit->extack,
+		       "these are all addresses of the pool: drain them, add others first, or delete the service");
 	return -EINVAL;
 }
 

@@ -12,12 +12,14 @@ struct nlattr;
  * struct fnat_wish - an address that a request gives
  * @addr: it
  * @attr: where it is given
+ * @index: which one of those that @attr gives, from 0
  * @draining: it shall take no new sessions
  * @edge: the first or last of an IPv4 prefix, left out if it is not local
  */
 struct fnat_wish {
 	union nf_inet_addr	addr;
 	const struct nlattr	*attr;
+	u16			index;
 	bool			draining;
 	bool			edge;
 };
@@ -71,7 +73,7 @@ struct fnat_pool_cursor {
 };
 
 void fnat_blame_addr(struct netlink_ext_ack *extack,
-		     const struct fnat_wish *wish, u8 af);
+		     const struct fnat_wish *wish);
 struct fnat_laddr *fnat_pool_next(const struct fnat_pool *pool,
 				  struct fnat_pool_cursor *cursor,
 				  bool *draining);

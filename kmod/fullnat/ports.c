@@ -4,17 +4,13 @@
  * server and port. A connection is unique by these, so the same local port may
  * be used with every real server.
  *
- * Ports are given in turn, so that one is used again as late as can be. A map
- * that no session uses goes away after a while.
+ * Ports are given in turn, so that one is used again as late as can be.
  */
 #include <linux/bitmap.h>
-#include <linux/hash.h>
 #include <linux/inetdevice.h>
 #include <linux/kernel.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
-#include <linux/rcupdate_wait.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
 #include <net/ip.h>
@@ -23,92 +19,9 @@
 #include "policy.h"
 #include "ports.h"
 
-#define TABLE_BITS	13
 #define CHUNK(port)	((port) / FNAT_CHUNK_BITS)
 #define CHUNK_BIT(port)	((port) % FNAT_CHUNK_BITS)
 #define NO_PORT		(U16_MAX + 1U)
-
-u64 fnat_ports_seed __ro_after_init;
-u16 fnat_ports_filter[1 << FNAT_FILTER_BITS];
-
-static struct hlist_head *table __ro_after_init;
-/* held to put a map into the table or take one out; maps' locks nest in it */
-static DEFINE_SPINLOCK(table_lock);
-
-static struct hlist_head *table_slot(u32 hash)
-{
-	return &table[hash >> (32 - TABLE_BITS)];
-}
-
-static void filter_add(const struct fnat_pair *pair, int change)
-{
-	u16 *slot = &fnat_ports_filter[fnat_filter_slot(pair->net, pair->af,
-							&pair->laddr)];
-
-	/* once it overflows it is never 0 again, which is harmless */
-	if (*slot < U16_MAX)
-		WRITE_ONCE(*slot, *slot + change);
-}
-
-static __always_inline struct fnat_ports *
-find(const struct fnat_pair *pair, u32 hash)
-{
-	struct fnat_ports *ports;
-
-	hlist_for_each_entry_rcu(ports, table_slot(hash), node,
-				 lockdep_is_held(&table_lock))
-		if (ports->hash == hash && fnat_pair_equal(&ports->pair, pair))
-			return ports;
-	return NULL;
-}
-
-static noinline struct fnat_ports *
-create(const struct fnat_pair *pair, u32 hash)
-{
-	struct fnat_ports *ports, *other;
-
-	ports = kzalloc(sizeof(*ports), GFP_ATOMIC | __GFP_NOWARN);
-	if (!ports)
-		return NULL;
-	ports->pair = *pair;
-	ports->hash = hash;
-	ports->idle = jiffies;
-	ports->checked = jiffies - 2 * HZ;
-	spin_lock_init(&ports->lock);
-	INIT_LIST_HEAD(&ports->ghosts);
-
-	spin_lock_bh(&table_lock);
-	other = find(pair, hash);
-	if (!other) {
-		filter_add(pair, 1);
-		hlist_add_head_rcu(&ports->node, table_slot(hash));
-	}
-	spin_unlock_bh(&table_lock);
-	if (!other)
-		return ports;
-	kfree(ports);
-	return other;
-}
-
-/**
- * fnat_ports_get() - the port map of a pair
- * @pair: the pair
- *
- * If it turns out to be dead, once its lock is held, this is to be called again.
- *
- * Context: RCU read lock.
- * Return: it, maybe a new one, or NULL: no memory.
- */
-struct fnat_ports *fnat_ports_get(const struct fnat_pair *pair)
-{
-	u32 hash = fnat_pair_hash(pair);
-	struct fnat_ports *ports;
-
-	ports = find(pair, hash);
-	if (likely(ports))
-		return ports;
-	return create(pair, hash);
-}
 
 static void check(struct fnat_ports *ports)
 {
@@ -318,7 +231,13 @@ void fnat_ports_give(struct fnat_ports *ports, u16 port)
 	ports->busy--;
 }
 
-static void drop_chunks(struct fnat_ports *ports)
+/**
+ * fnat_ports_trim() - give back the memory that no busy port needs
+ * @ports: the port map
+ *
+ * Context: the lock of @ports is held, or nobody sees it.
+ */
+void fnat_ports_trim(struct fnat_ports *ports)
 {
 	u32 i;
 
@@ -330,89 +249,67 @@ static void drop_chunks(struct fnat_ports *ports)
 	}
 }
 
-static void free_ports(struct rcu_head *rcu)
+/* How many ports of a range are busy, which is in one chunk. */
+static u32 busy_in_chunk(const struct fnat_ports *ports, u32 first, u32 last)
 {
-	struct fnat_ports *ports = container_of(rcu, struct fnat_ports, rcu);
+	const unsigned long *chunk = ports->chunk[CHUNK(first)];
+	u32 low = CHUNK_BIT(first), high = CHUNK_BIT(last) + 1;
 
-	drop_chunks(ports);
-	kfree(ports);
+	if (!ports->taken[CHUNK(first)])
+		return 0;
+	if (!low && high == FNAT_CHUNK_BITS)
+		return ports->taken[CHUNK(first)];
+	return bitmap_weight(chunk, high) - bitmap_weight(chunk, low);
 }
 
-/**
- * fnat_ports_retire() - give back the memory that a port map does not need
- * @ports: the port map
- * @idle: how long it must have had no user to go itself, in jiffies
- *
- * Context: RCU read lock.
- * Return: whether it has gone.
- */
-bool fnat_ports_retire(struct fnat_ports *ports, unsigned long idle)
+static u32 busy_in_pool(const struct fnat_ports *ports,
+			const struct fnat_pool *pool)
 {
-	bool gone;
+	u32 i, first, last, busy = 0;
 
-	spin_lock_bh(&table_lock);
-	spin_lock(&ports->lock);
-	gone = !ports->dead && !ports->users &&
-	       time_after_eq(jiffies, ports->idle + idle);
-	if (gone) {
-		ports->dead = true;
-		hlist_del_rcu(&ports->node);
-		filter_add(&ports->pair, -1);
+	for (i = 0; i < pool->ranges; i++) {
+		const struct fnat_range *range = &pool->range[i];
+
+		for (first = range->first; first <= range->last;
+		     first = last + 1) {
+			last = min_t(u32, range->last,
+				     first | (FNAT_CHUNK_BITS - 1));
+			busy += busy_in_chunk(ports, first, last);
+		}
 	}
-	drop_chunks(ports);
-	spin_unlock(&ports->lock);
-	spin_unlock_bh(&table_lock);
-	if (gone)
-		call_rcu(&ports->rcu, free_ports);
-	return gone;
+	return busy;
 }
 
 /**
- * fnat_ports_for_each() - visit all port maps
- * @fn: called for each under the RCU read lock; may retire it
- * @data: handed to @fn
+ * fnat_ports_used() - how much of a local address is in use
+ * @net: the namespace
+ * @af: AF_INET or AF_INET6
+ * @laddr: the local address
+ * @pool: whose ranges; others may use the address, too
  *
- * Context: process.
- * Return: whether there was any.
+ * Context: process or softirq.
+ * Return: ports of these ranges that are busy with the real server that has
+ * most of them; never more than there are.
  */
-bool fnat_ports_for_each(void (*fn)(struct fnat_ports *ports, void *data),
-			 void *data)
+u32 fnat_ports_used(const struct net *net, u8 af,
+		    const union nf_inet_addr *laddr,
+		    const struct fnat_pool *pool)
 {
 	struct fnat_ports *ports;
-	bool any = false;
-	u32 i;
+	u32 used = 0;
 
 	rcu_read_lock();
-	for (i = 0; i < 1U << TABLE_BITS; i++) {
-		hlist_for_each_entry_rcu(ports, &table[i], node) {
-			fn(ports, data);
-			any = true;
-		}
-		if (i % 64 == 0)
-			cond_resched_rcu();
+	hlist_for_each_entry_rcu(ports, fnat_ports_at(net, af, laddr),
+				 at_laddr) {
+		const struct fnat_pair *pair = &ports->pair;
+
+		if (READ_ONCE(ports->busy) <= used || pair->net != net ||
+		    pair->af != af || !nf_inet_addr_cmp(&pair->laddr, laddr))
+			continue;
+		spin_lock_bh(&ports->lock);
+		used = max(used, busy_in_pool(ports, pool));
+		spin_unlock_bh(&ports->lock);
 	}
 	rcu_read_unlock();
-	return any;
-}
-
-/**
- * fnat_ports_init() - at loading
- *
- * Return: 0 or -ENOMEM.
- */
-int __init fnat_ports_init(void)
-{
-	get_random_bytes(&fnat_ports_seed, sizeof(fnat_ports_seed));
-	table = kvcalloc(1U << TABLE_BITS, sizeof(*table), GFP_KERNEL);
-	return table ? 0 : -ENOMEM;
-}
-
-/**
- * fnat_ports_exit() - at unloading, or when loading has failed
- *
- * No session is left; an RCU barrier must follow before the module goes.
- */
-void fnat_ports_exit(void)
-{
-	kvfree(table);
+	return used;
 }

@@ -41,6 +41,7 @@ struct fnat_pair {
 /**
  * struct fnat_ports - the port map of a pair
  * @node: in the table of port maps
+ * @at_laddr: in the table of port maps by their local addresses
  * @pair: whose
  * @hash: of @pair
  * @lock: held to change what follows; taken with bottom halves off. The lock
@@ -62,6 +63,7 @@ struct fnat_pair {
  */
 struct fnat_ports {
 	struct hlist_node	node;
+	struct hlist_node	at_laddr;
 	struct fnat_pair	pair;
 	u32			hash;
 	spinlock_t		lock;	/* see above */
@@ -139,18 +141,27 @@ static inline bool fnat_pair_equal(const struct fnat_pair *a,
 	       a->laddr.ip == b->laddr.ip;
 }
 
-/* How many port maps there are for local addresses with the same hash */
-#define FNAT_FILTER_BITS	12
-extern u16 fnat_ports_filter[1 << FNAT_FILTER_BITS];
+/* All port maps, by namespace and local address */
+#define FNAT_LADDR_BITS	12
+extern struct hlist_head fnat_ports_at_laddr[1 << FNAT_LADDR_BITS];
 
-static inline u32 fnat_filter_slot(const struct net *net, u8 af,
-				   const union nf_inet_addr *laddr)
+/**
+ * fnat_ports_at() - where port maps of a local address are
+ * @net: the namespace
+ * @af: AF_INET or AF_INET6
+ * @laddr: the local address
+ *
+ * Return: the list that they are in, with those of others.
+ */
+static inline struct hlist_head *fnat_ports_at(const struct net *net, u8 af,
+					       const union nf_inet_addr *laddr)
 {
 	u32 word = (__force u32)laddr->ip;
 
 	if (af == AF_INET6)
 		word ^= laddr->all[1] ^ laddr->all[2] ^ laddr->all[3];
-	return hash_32(word ^ net_hash_mix(net), FNAT_FILTER_BITS);
+	return &fnat_ports_at_laddr[hash_32(word ^ net_hash_mix(net),
+					    FNAT_LADDR_BITS)];
 }
 
 /**
@@ -167,7 +178,7 @@ static inline u32 fnat_filter_slot(const struct net *net, u8 af,
 static inline bool fnat_ports_may_be_to(const struct net *net, u8 af,
 					const union nf_inet_addr *addr)
 {
-	return READ_ONCE(fnat_ports_filter[fnat_filter_slot(net, af, addr)]);
+	return !hlist_empty(fnat_ports_at(net, af, addr));
 }
 
 /**
@@ -186,12 +197,17 @@ int fnat_ports_init(void);
 void fnat_ports_exit(void);
 
 struct fnat_ports *fnat_ports_get(const struct fnat_pair *pair);
+bool fnat_ports_retire(struct fnat_ports *ports, unsigned long idle);
+bool fnat_ports_for_each(void (*fn)(struct fnat_ports *ports, void *data),
+			 void *data);
+
 bool fnat_ports_local(struct fnat_ports *ports);
 int fnat_ports_take(struct fnat_ports *ports, const struct fnat_pool *pool);
 int fnat_ports_keep(struct fnat_ports *ports, u16 port);
 void fnat_ports_give(struct fnat_ports *ports, u16 port);
-bool fnat_ports_retire(struct fnat_ports *ports, unsigned long idle);
-bool fnat_ports_for_each(void (*fn)(struct fnat_ports *ports, void *data),
-			 void *data);
+void fnat_ports_trim(struct fnat_ports *ports);
+u32 fnat_ports_used(const struct net *net, u8 af,
+		    const union nf_inet_addr *laddr,
+		    const struct fnat_pool *pool);
 
 #endif /* _FNAT_PORTS_H */

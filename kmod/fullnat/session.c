@@ -118,6 +118,8 @@ static int attach_any(struct fnat_session *session, struct fnat_pair *pair,
 	u32 tried, i;
 	int err;
 
+	if (unlikely(!pool->active))
+		return -ENOLINK;
 	i = reciprocal_scale(this_cpu_inc_return(turn) * GOLDEN_RATIO_32,
 			     pool->active);
 	for (tried = 0; tried < pool->active; tried++) {
@@ -163,7 +165,10 @@ static int refuse(struct fnat_policy *policy, int err)
 	switch (err) {
 	case -EADDRNOTAVAIL:
 		fnat_count(policy, NULL, IPVS_FULLNAT_COUNT_NO_PORT);
-		fnat_event_exhausted(policy, NULL);
+		fnat_event_exhausted(policy);
+		break;
+	case -ENOLINK:
+		fnat_count(policy, NULL, IPVS_FULLNAT_COUNT_DRAINED);
 		break;
 	case -ENOMEM:
 		fnat_count(policy, NULL, IPVS_FULLNAT_COUNT_NO_MEMORY);
@@ -181,8 +186,8 @@ static int refuse(struct fnat_policy *policy, int err)
  *
  * Context: RCU read lock; any. The lock of @cp may be held.
  * Return: the session, to be ended by fnat_session_end(); -EADDRNOTAVAIL: no
- * port is free; -ENOMEM; -ELOOP: the real server is on this host; -ENOENT: the
- * policy is gone.
+ * port is free; -ENOLINK: all addresses drain; -ENOMEM; -ELOOP: the real server
+ * is on this host; -ENOENT: the policy is gone.
  */
 struct fnat_session *fnat_session_create(struct ip_vs_conn *cp,
 					 struct fnat_policy *policy)

@@ -16,20 +16,23 @@
 
 /**
  * enum ipvs_fullnat_counter - What is counted. The first ones, up to stale,
- *   are counted for each local address too; the others for each service.
+ *   are counted for each local address too; the others for each service. From
+ *   the first release on, new ones go to the end, and no number changes.
  * @IPVS_FULLNAT_COUNT_CREATED: sessions that were created
  * @IPVS_FULLNAT_COUNT_ENDED: sessions that have ended
  * @IPVS_FULLNAT_COUNT_REQUEST_PACKETS: packets that went to a real server
  * @IPVS_FULLNAT_COUNT_REQUEST_BYTES: bytes of these, with their IP headers
  * @IPVS_FULLNAT_COUNT_REPLY_PACKETS: packets that went back to a client
  * @IPVS_FULLNAT_COUNT_REPLY_BYTES: bytes of these, with their IP headers
- * @IPVS_FULLNAT_COUNT_NO_PORT: connections refused because every port was in
- *   use
+ * @IPVS_FULLNAT_COUNT_NO_PORT: connections that found every port in use, of
+ *   the address or of all of the service
  * @IPVS_FULLNAT_COUNT_REUSED: ports given to a new session while the old one
  *   was still resting
  * @IPVS_FULLNAT_COUNT_ADJUSTED: sessions whose sequence numbers are translated
  * @IPVS_FULLNAT_COUNT_STALE: packets dropped because another session has taken
  *   over the port
+ * @IPVS_FULLNAT_COUNT_DRAINED: connections refused because all addresses of
+ *   the pool drain
  * @IPVS_FULLNAT_COUNT_NO_MEMORY: connections refused for lack of memory
  * @IPVS_FULLNAT_COUNT_ONE_PACKET: datagrams dropped because the service is
  *   scheduled by single packets
@@ -65,6 +68,7 @@ enum ipvs_fullnat_counter {
 	IPVS_FULLNAT_COUNT_REUSED,
 	IPVS_FULLNAT_COUNT_ADJUSTED,
 	IPVS_FULLNAT_COUNT_STALE,
+	IPVS_FULLNAT_COUNT_DRAINED,
 	IPVS_FULLNAT_COUNT_NO_MEMORY,
 	IPVS_FULLNAT_COUNT_ONE_PACKET,
 	IPVS_FULLNAT_COUNT_LOCAL_SERVER,
