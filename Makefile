@@ -31,6 +31,7 @@ help:
 #: make demo            show it: in a virtual machine, with a stock kernel, nothing installed
 #: make check           all tests; ends with N passed, N failed, N skipped
 #: make check-style, check-unit, check-ctl, check-install, check-vm   a part of them
+#: make check-kernels   those of check-vm on each of Debian's kernels; KERNELS='SUITE...', TEST_PROGS=
 #: make bench           count instructions, beside the peers
 #: make shell           a shell in the virtual machine, modules and networks in place
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
@@ -119,6 +120,9 @@ check:
 check-style check-unit check-ctl check-install check-vm:
 	@selftests/check $(@:check-%=%)
 
+check-kernels:
+	@selftests/check-kernels
+
 style:
 	@selftests/check style
 
@@ -139,4 +143,5 @@ clean:
 
 .PHONY: all help compiler modules tools root built install uninstall dkms \
 	dkms-sources dkms-install dkms-uninstall vm-modules demo shell check \
-	check-style check-unit check-ctl check-install check-vm style genl bench clean
+	check-style check-unit check-ctl check-install check-vm check-kernels \
+	style genl bench clean

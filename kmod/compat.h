@@ -17,6 +17,10 @@
 #error "ipvs-fullnat needs a kernel with IPVS: CONFIG_IP_VS=m or y"
 #endif
 
+#ifndef HAVE_GENL_OPS_POLICY
+#error "ipvs-fullnat needs Linux 5.10 or later: verbs of netlink with policies of their own"
+#endif
+
 /* Kernels count either all connections of a server or the inactive ones. */
 #ifdef HAVE_IP_VS_DEST_TOTALCONNS
 #define ip_vs_dest_total(dest)	atomic_read(&(dest)->totalconns)

@@ -3,4 +3,6 @@
 #define CONFIG_64BIT 1
 #define CONFIG_IP_VS 1
 #define CONFIG_IP_VS_IPV6 1
+/* what the build finds in every kernel that it is for */
+#define HAVE_GENL_OPS_POLICY
 #define IS_ENABLED(x) (x)
