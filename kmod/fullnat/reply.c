@@ -54,14 +54,17 @@ static const struct tcphdr *tcp_of(const struct sk_buff *skb,
  * This answers no SYN: it is of a connection before, that the real server still
  * knows. The client will say that it does not, and the SYN that comes next must
  * have the same port, so the connection is not to be taken for an established
- * one, or a closed one.
+ * one, or a closed one. Data may come before the client's ACK, after a SYN with
+ * data (RFC 7413).
  */
 static bool is_before(const struct ip_vs_conn *cp, const struct sk_buff *skb,
 		      unsigned int offset)
 {
+	const struct tcphdr *th = tcp_of(skb, offset);
+
 	return READ_ONCE(cp->state) == IP_VS_TCP_S_SYN_RECV &&
-	       cp->protocol == IPPROTO_TCP && !tcp_of(skb, offset)->syn &&
-	       !tcp_of(skb, offset)->rst;
+	       cp->protocol == IPPROTO_TCP && !th->syn && !th->rst &&
+	       skb->len <= offset + __tcp_hdrlen(th);
 }
 
 static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,

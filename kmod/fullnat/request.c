@@ -86,6 +86,20 @@ static struct fnat_session *renew(struct fnat_session *session,
 }
 
 /*
+ * A connection that begins anew by a session that rests: did another get the
+ * port just now, or is there no memory? The client's next SYN has another one.
+ */
+static bool lost_port(const struct fnat_session *session,
+		      const struct sk_buff *skb,
+		      const struct ip_vs_iphdr *iph)
+{
+	if (READ_ONCE(session->phase) == FNAT_LIVE || !is_syn(skb, iph))
+		return false;
+	fnat_count(session->policy, session->laddr, IPVS_FULLNAT_COUNT_STALE);
+	return true;
+}
+
+/*
  * The session rests or has no port, or the connection has closed. A port is to
  * be had before the packet that begins, and goes after the one that closes, or
  * what comes next on it may overtake that.
@@ -103,6 +117,7 @@ static noinline int send_unrest(struct fnat_session *session,
 		fnat_count(session->policy, session->laddr,
 			   IPVS_FULLNAT_COUNT_STALE);
 		/* the local stack tells the client that it is gone */
+		cp->timeout = 1;
 		return NF_ACCEPT;
 	}
 	if (phase >= FNAT_STALE) {
@@ -113,7 +128,11 @@ static noinline int send_unrest(struct fnat_session *session,
 			return drop(skb);
 	} else if (phase == FNAT_RESTING) {
 		fnat_session_turn(session, cp, reset);
+		if (lost_port(session, skb, iph))
+			return drop(skb);
 	}
+	if (cp->protocol == IPPROTO_UDP)
+		fnat_policy_time(session->policy, cp);
 	verdict = transmit(skb, cp, iph);
 	if (READ_ONCE(session->phase) == FNAT_LIVE)
 		fnat_session_turn(session, cp, reset);

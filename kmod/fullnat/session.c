@@ -314,6 +314,9 @@ static bool detach(struct fnat_session *session)
 			fnat_ports_give(ports, session->lport);
 		if (session->phase != FNAT_STALE)
 			fnat_table_remove(session);
+		/* who found it just now is to leave it alone */
+		if (session->phase != FNAT_DETACHED)
+			WRITE_ONCE(session->phase, FNAT_STALE);
 		fnat_ports_leave(ports);
 	}
 	spin_unlock_bh(&ports->lock);

@@ -59,6 +59,9 @@ unsigned int fnat_unserved(void *priv, struct sk_buff *skb,
 	/* what is handed to the local stack after translation has that */
 	if (skb->ipvs_property || !atomic_read(&ipvs->conn_count))
 		return NF_ACCEPT;
+	/* IPVS leaves it to the local stack, or would have it hear a reset */
+	if (sysctl_backup_only(ipvs) || sysctl_expire_nodest_conn(ipvs))
+		return NF_ACCEPT;
 	if (!ip_vs_fill_iph_skb(state->pf, skb, false, &iph) ||
 	    (iph.protocol != IPPROTO_TCP && iph.protocol != IPPROTO_UDP) ||
 	    is_syn(skb, &iph))
