@@ -66,7 +66,7 @@ built:
 			echo "kmod/$$name.ko is for kernel $${made%% *}, not $(KVER): run make modules, or give KVER=" >&2; exit 1; }; \
 	done
 
-install: root built
+install: root built tools
 	install -d '$(UPDATES)'
 	install -m 644 $(MODULE_NAMES:%=kmod/%.ko) '$(UPDATES)'
 	$(MAKE) -C userspace install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
@@ -80,7 +80,7 @@ uninstall: root
 dkms:
 	@command -v dkms >/dev/null || { echo "no dkms: install dkms" >&2; false; }
 
-dkms-sources: root
+dkms-sources: root tools
 	rm -rf '$(DESTDIR)$(DKMSDIR)'
 	install -d '$(DESTDIR)$(DKMSDIR)'
 	cp --parents $(SOURCES) '$(DESTDIR)$(DKMSDIR)'
@@ -89,10 +89,10 @@ dkms-install: $(if $(DESTDIR),,dkms) dkms-sources
 	$(MAKE) -C userspace install DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
 	$(if $(DESTDIR),,dkms install -m ipvs-fullnat -v $(VERSION) -k '$(KVER)')
 
-dkms-uninstall: root dkms
-	-dkms remove -m ipvs-fullnat -v $(VERSION) --all
-	rm -rf '$(DKMSDIR)'
-	$(MAKE) -C userspace uninstall PREFIX='$(PREFIX)'
+dkms-uninstall: root $(if $(DESTDIR),,dkms)
+	$(if $(DESTDIR),,-dkms remove -m ipvs-fullnat -v $(VERSION) --all)
+	rm -rf '$(DESTDIR)$(DKMSDIR)'
+	$(MAKE) -C userspace uninstall DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)'
 
 # What the virtual machine loads is built beside, for its own kernel, so that
 # it never gets in the way of a build for this one.

@@ -75,6 +75,7 @@
 ({								\
 	struct ip_vs_proto_data *_pd = (pd);			\
 								\
+	(void)(offset);						\
 	_pd->pp->state_transition(cp, way, skb, _pd);		\
 })
 #endif /* HAVE_IP_VS_STATE_IPH_LEN */

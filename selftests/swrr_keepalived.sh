@@ -71,6 +71,9 @@ defer rm -rf "$dir"
 # Only in a machine of its own may the test edit the configuration of modprobe.
 if [ "${IPVS_FULLNAT_VM-0}" = 1 ]; then
 	snippet=$HERE/../kmod/modprobe-ip_vs_swrr-as-wrr.conf
+	# both are there, as on a director in use; then as the README says
+	modprobe -a ip_vs_wrr "ip_vs_$SCHED"
+	modprobe -r ip_vs_wrr "ip_vs_$SCHED" || die "modprobe -r"
 	cp "$snippet" /etc/modprobe.d/
 	defer rm -f "/etc/modprobe.d/${snippet##*/}"
 else

@@ -175,7 +175,8 @@ int parse_endpoint(const char *text, const char *protocol,
 	if (strlen(text) >= sizeof(copy))
 		return wrong("'%.40s...' is too long for an address and a port",
 			     text);
-	return split_endpoint(strcpy(copy, text), protocol, endpoint);
+	memcpy(copy, text, strlen(text) + 1);
+	return split_endpoint(copy, protocol, endpoint);
 }
 
 /** parse_service() - the word after -t or -u */
@@ -351,7 +352,7 @@ int parse_ports(const char *text, struct ports *ports)
 		return 0;
 	if (strlen(text) >= sizeof(copy))
 		return wrong("ports '%.40s...' are too many ranges", text);
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	while ((item = strsep(&next, ","))) {
 		if (ports->ranges == PORT_RANGES)
 			return wrong("ports '%s' are more than %d ranges", text,

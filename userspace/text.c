@@ -132,7 +132,7 @@ char *endpoint_text(const struct endpoint *endpoint, char *text)
 	do {
 		*--digit = '0' + port % 10;
 	} while (port /= 10);
-	strcpy(end, digit);
+	memcpy(end, digit, strlen(digit) + 1);
 	return text;
 }
 

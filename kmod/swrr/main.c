@@ -64,7 +64,7 @@ static int __init register_also(void)
 	also_scheduler.name = also;
 	err = register_ip_vs_scheduler(&also_scheduler);
 	if (err == -EINVAL) {
-		pr_err("also=%s: the name is taken: move services off ip_vs_%s and unload it first (modprobe -r ip_vs_%s), or load this module without also=\n",
+		pr_err("also=%s: the name is taken: move services off ip_vs_%s and unload it first (rmmod ip_vs_%s), or load this module without also=\n",
 		       also, also, also);
 		/* modprobe takes -EEXIST for success: loaded already */
 		err = -EBUSY;
