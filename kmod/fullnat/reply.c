@@ -57,14 +57,11 @@ static const struct tcphdr *tcp_of(const struct sk_buff *skb,
  * one, or a closed one. Data may come before the client's ACK, after a SYN with
  * data (RFC 7413).
  */
-static bool is_before(const struct ip_vs_conn *cp, const struct sk_buff *skb,
-		      unsigned int offset)
+static noinline bool is_before(const struct sk_buff *skb, unsigned int offset)
 {
 	const struct tcphdr *th = tcp_of(skb, offset);
 
-	return READ_ONCE(cp->state) == IP_VS_TCP_S_SYN_RECV &&
-	       cp->protocol == IPPROTO_TCP && !th->syn && !th->rst &&
-	       skb->len <= offset + __tcp_hdrlen(th);
+	return !th->syn && !th->rst && skb->len <= offset + __tcp_hdrlen(th);
 }
 
 static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,
@@ -73,7 +70,11 @@ static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,
 	struct ip_vs_proto_data *pd;
 
 	pd = ip_vs_proto_data_get(cp->ipvs, cp->protocol);
-	if (unlikely(!pd || is_before(cp, skb, offset)))
+	if (unlikely(!pd))
+		return;
+	/* UDP has no such state */
+	if (unlikely(READ_ONCE(cp->state) == IP_VS_TCP_S_SYN_RECV) &&
+	    is_before(skb, offset))
 		return;
 	ip_vs_protocol_move(pd, cp, IP_VS_DIR_OUTPUT, skb, offset);
 	if (cp->protocol == IPPROTO_UDP)

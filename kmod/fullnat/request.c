@@ -126,7 +126,8 @@ static noinline int send_unrest(struct fnat_session *session,
 			return cp->packet_xmit(skb, cp, pp, iph);
 		if (!session)
 			return drop(skb);
-	} else if (phase == FNAT_RESTING) {
+	} else if (phase == FNAT_RESTING &&
+		   cp->state != IP_VS_TCP_S_TIME_WAIT) {
 		fnat_session_turn(session, cp, reset);
 		if (lost_port(session, skb, iph))
 			return drop(skb);
