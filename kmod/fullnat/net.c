@@ -94,25 +94,35 @@ static int __net_init init_net_state(struct net *net)
 	return 0;
 }
 
+/* A grace period follows: no packet is in our hooks when IPVS dies there. */
+static void __net_exit leave_net(struct net *net)
+{
+	struct fnat_net *fn = fnat_net(net);
+
+	mutex_lock(&fn->mutex);
+	fnat_net_disable(fn);
+	mutex_unlock(&fn->mutex);
+	if (fn->hooked)
+		fnat_hooks_unregister(net);
+}
+
 static void __net_exit exit_net_state(struct net *net)
 {
 	struct fnat_net *fn = fnat_net(net);
 	struct fnat_policy *policy, *next;
 
 	mutex_lock(&fn->mutex);
-	fnat_net_disable(fn);
 	list_for_each_entry_safe(policy, next, &fn->policies, list)
 		fnat_policy_del(fn, policy);
 	fnat_laddrs_forget(fn);
 	mutex_unlock(&fn->mutex);
-	if (fn->hooked)
-		fnat_hooks_unregister(net);
 	fnat_ghosts_exit_net(net);
 	mutex_destroy(&fn->mutex);
 }
 
 static struct pernet_operations net_ops = {
 	.init = init_net_state,
+	.pre_exit = leave_net,
 	.exit = exit_net_state,
 	.id = &net_id,
 	.size = sizeof(struct fnat_net),
