@@ -235,6 +235,14 @@ static __always_inline int rewrite_for(struct fnat_session *session,
 	return 1;
 }
 
+static noinline int too_late(const struct fnat_session *session)
+{
+	if (session)
+		fnat_count(session->policy, session->laddr,
+			   IPVS_FULLNAT_COUNT_STALE);
+	return 0;
+}
+
 /* Return: as the stock handlers do, 1 or, to have the packet dropped, 0. */
 static __always_inline int rewrite_request(struct sk_buff *skb,
 					   struct ip_vs_conn *cp, u8 protocol,
@@ -242,9 +250,9 @@ static __always_inline int rewrite_request(struct sk_buff *skb,
 {
 	struct fnat_session *session = READ_ONCE(cp->app_data);
 
-	/* the sync daemon has taken it away just now */
-	if (unlikely(!session || READ_ONCE(session->phase) == FNAT_DETACHED))
-		return 0;
+	/* the sync daemon has taken it away just now, or another its port */
+	if (unlikely(!session || READ_ONCE(session->phase) >= FNAT_STALE))
+		return too_late(session);
 	return rewrite_for(session, skb, cp, protocol, iph);
 }
 
