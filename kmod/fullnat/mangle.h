@@ -12,6 +12,7 @@
 #include <linux/udp.h>
 #include <net/checksum.h>
 #include <net/ip.h>
+#include <net/tcp.h>
 
 /**
  * struct fnat_ends - where a packet comes from and goes to
@@ -101,6 +102,22 @@ static inline bool fnat_mangle_writable(struct sk_buff *skb,
 	if (likely(skb_headlen(skb) >= length && !skb_cloned(skb)))
 		return true;
 	return !skb_ensure_writable(skb, length);
+}
+
+/**
+ * fnat_tcp_flags() - what a TCP header says of the packet
+ * @skb: the packet
+ * @offset: of its TCP header
+ *
+ * Context: any.
+ * Return: TCPHDR_*; 0 if the header is cut off.
+ */
+static inline u8 fnat_tcp_flags(const struct sk_buff *skb, unsigned int offset)
+{
+	u8 buffer, *flags;
+
+	flags = skb_header_pointer(skb, offset + 13, sizeof(buffer), &buffer);
+	return flags ? *flags : 0;
 }
 
 /**

@@ -43,13 +43,6 @@ static void decrease_ttl(struct sk_buff *skb, u8 af)
 		ip_hdr(skb)->ttl--;
 }
 
-/* all of the TCP header is there, once the packet was rewritten */
-static const struct tcphdr *tcp_of(const struct sk_buff *skb,
-				   unsigned int offset)
-{
-	return (const struct tcphdr *)(skb->data + offset);
-}
-
 /*
  * This answers no SYN: it is of a connection before, that the real server still
  * knows. The client will say that it does not, and the SYN that comes next must
@@ -57,11 +50,21 @@ static const struct tcphdr *tcp_of(const struct sk_buff *skb,
  * one, or a closed one. Data may come before the client's ACK, after a SYN with
  * data (RFC 7413).
  */
-static noinline bool is_before(const struct sk_buff *skb, unsigned int offset)
+static noinline bool is_stray(const struct sk_buff *skb, unsigned int offset)
 {
-	const struct tcphdr *th = tcp_of(skb, offset);
+	/* all of it is there, once the packet was rewritten */
+	const struct tcphdr *th = (const struct tcphdr *)(skb->data + offset);
 
 	return !th->syn && !th->rst && skb->len <= offset + __tcp_hdrlen(th);
+}
+
+static noinline void update_session(struct fnat_session *session,
+				    const struct ip_vs_conn *cp,
+				    const struct sk_buff *skb,
+				    unsigned int offset)
+{
+	fnat_session_update(session, cp,
+			    fnat_tcp_flags(skb, offset) & TCPHDR_RST);
 }
 
 static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,
@@ -74,13 +77,13 @@ static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,
 		return;
 	/* UDP has no such state */
 	if (unlikely(READ_ONCE(cp->state) == IP_VS_TCP_S_SYN_RECV) &&
-	    is_before(skb, offset))
+	    is_stray(skb, offset))
 		return;
 	ip_vs_protocol_move(pd, cp, IP_VS_DIR_OUTPUT, skb, offset);
 	if (cp->protocol == IPPROTO_UDP)
 		fnat_policy_time(session->policy, cp);
-	else if (unlikely(!fnat_session_calm(session, cp)))
-		fnat_session_turn(session, cp, tcp_of(skb, offset)->rst);
+	else if (unlikely(!fnat_session_agrees(session, cp)))
+		update_session(session, cp, skb, offset);
 }
 
 static unsigned int drop(struct sk_buff *skb, struct fnat_session *session,
@@ -163,15 +166,11 @@ static void put_connection(struct ip_vs_conn *cp)
  * went by the port has closed. The director's own sockets may take the port by
  * now, as its sysctls say; or it is too late for the session anyway.
  */
-static noinline bool is_anothers(const struct sk_buff *skb, u8 protocol,
-				 unsigned int offset)
+static noinline bool is_handshake(const struct sk_buff *skb, u8 protocol,
+				  unsigned int offset)
 {
-	struct tcphdr buffer, *th;
-
-	if (protocol != IPPROTO_TCP)
-		return false;
-	th = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	return th && th->syn;
+	return protocol == IPPROTO_TCP &&
+	       (fnat_tcp_flags(skb, offset) & TCPHDR_SYN);
 }
 
 /* Once for each family, with no question left which it is. */
@@ -193,7 +192,7 @@ reply(struct sk_buff *skb, struct fnat_pair *pair, unsigned int offset)
 	    unlikely(!xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, pair->af)))
 		return NF_ACCEPT;
 	if (unlikely(READ_ONCE(session->phase) == FNAT_RESTING) &&
-	    is_anothers(skb, pair->protocol, offset)) {
+	    is_handshake(skb, pair->protocol, offset)) {
 		fnat_session_yield(session);
 		return NF_ACCEPT;
 	}

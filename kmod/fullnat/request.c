@@ -31,18 +31,14 @@ static struct ip_vs_protocol shadow_tcp, shadow_udp;
 
 static bool is_syn(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
 {
-	struct tcphdr buffer, *th;
+	u8 flags = fnat_tcp_flags(skb, iph->len);
 
-	th = skb_header_pointer(skb, iph->len, sizeof(buffer), &buffer);
-	return th && th->syn && !th->ack;
+	return (flags & (TCPHDR_SYN | TCPHDR_ACK)) == TCPHDR_SYN;
 }
 
 static bool is_reset(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
 {
-	struct tcphdr buffer, *th;
-
-	th = skb_header_pointer(skb, iph->len, sizeof(buffer), &buffer);
-	return th && th->rst;
+	return fnat_tcp_flags(skb, iph->len) & TCPHDR_RST;
 }
 
 static xmit_fn stock_xmit(const struct ip_vs_conn *cp)
@@ -100,11 +96,11 @@ static bool lost_port(const struct fnat_session *session,
 }
 
 /*
- * The session rests or has no port, or the connection has closed. A port is to
- * be had before the packet that begins, and goes after the one that closes, or
- * what comes next on it may overtake that.
+ * The session has no port, or is not what its connection is. A port is to be had
+ * before the packet that begins, and goes after the one that closes, or what
+ * comes next on it may overtake that.
  */
-static noinline int send_unrest(struct fnat_session *session,
+static noinline int send_slowly(struct fnat_session *session,
 				struct sk_buff *skb, struct ip_vs_conn *cp,
 				struct ip_vs_protocol *pp,
 				struct ip_vs_iphdr *iph)
@@ -126,9 +122,8 @@ static noinline int send_unrest(struct fnat_session *session,
 			return cp->packet_xmit(skb, cp, pp, iph);
 		if (!session)
 			return drop(skb);
-	} else if (phase == FNAT_RESTING &&
-		   cp->state != IP_VS_TCP_S_TIME_WAIT) {
-		fnat_session_turn(session, cp, reset);
+	} else if (phase == FNAT_RESTING) {
+		fnat_session_update(session, cp, reset);
 		if (lost_port(session, skb, iph))
 			return drop(skb);
 	}
@@ -136,7 +131,7 @@ static noinline int send_unrest(struct fnat_session *session,
 		fnat_policy_time(session->policy, cp);
 	verdict = transmit(skb, cp, iph);
 	if (READ_ONCE(session->phase) == FNAT_LIVE)
-		fnat_session_turn(session, cp, reset);
+		fnat_session_update(session, cp, reset);
 	return verdict;
 }
 
@@ -163,8 +158,8 @@ int fnat_request(struct sk_buff *skb, struct ip_vs_conn *cp,
 		cp->timeout = 1;
 		return drop(skb);
 	}
-	if (unlikely(!fnat_session_calm(session, cp)))
-		return send_unrest(session, skb, cp, pp, iph);
+	if (unlikely(!fnat_session_agrees(session, cp)))
+		return send_slowly(session, skb, cp, pp, iph);
 	if (cp->protocol == IPPROTO_UDP)
 		fnat_policy_time(session->policy, cp);
 	return transmit(skb, cp, iph);
@@ -203,10 +198,10 @@ static __always_inline bool rewrite(struct fnat_session *session,
 	return true;
 }
 
-static __always_inline int rewrite_for(struct fnat_session *session,
-				       struct sk_buff *skb,
-				       struct ip_vs_conn *cp, u8 protocol,
-				       const struct ip_vs_iphdr *iph)
+static __always_inline int rewrite_session(struct fnat_session *session,
+					   struct sk_buff *skb,
+					   struct ip_vs_conn *cp, u8 protocol,
+					   const struct ip_vs_iphdr *iph)
 {
 	const struct fnat_ends to = {
 		.saddr = &session->ports->pair.laddr,
@@ -253,7 +248,7 @@ static __always_inline int rewrite_request(struct sk_buff *skb,
 	/* the sync daemon has taken it away just now, or another its port */
 	if (unlikely(!session || READ_ONCE(session->phase) >= FNAT_STALE))
 		return too_late(session);
-	return rewrite_for(session, skb, cp, protocol, iph);
+	return rewrite_session(session, skb, cp, protocol, iph);
 }
 
 static int rewrite_tcp(struct sk_buff *skb, struct ip_vs_protocol *pp,

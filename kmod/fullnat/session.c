@@ -285,7 +285,7 @@ struct fnat_session *fnat_session_renew(struct ip_vs_conn *cp,
 }
 
 /* Return: whether it stays, as a ghost. */
-static bool haunt(struct fnat_session *session)
+static bool become_ghost(struct fnat_session *session)
 {
 	/* its client's SYN has not come, but it knows of the one before */
 	if (session->phase == FNAT_LIVE &&
@@ -308,7 +308,7 @@ static bool detach(struct fnat_session *session)
 	bool stays;
 
 	spin_lock_bh(&ports->lock);
-	stays = haunt(session);
+	stays = become_ghost(session);
 	if (!stays) {
 		if (session->phase == FNAT_LIVE)
 			fnat_ports_give(ports, session->lport);
@@ -363,15 +363,15 @@ static bool has_closed(const struct ip_vs_conn *cp, bool reset)
 }
 
 /**
- * fnat_session_turn() - have a port rest once its connection has closed
+ * fnat_session_update() - have a port rest once its connection has closed
  * @session: the session
  * @cp: its connection, after IPVS has moved the state
  * @reset: the packet that did it is a reset
  *
  * Context: RCU read lock; any.
  */
-void fnat_session_turn(struct fnat_session *session,
-		       const struct ip_vs_conn *cp, bool reset)
+void fnat_session_update(struct fnat_session *session,
+			 const struct ip_vs_conn *cp, bool reset)
 {
 	struct fnat_ports *ports = session->ports;
 	bool closed = has_closed(cp, reset);

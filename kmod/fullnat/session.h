@@ -118,8 +118,8 @@ struct fnat_session *fnat_session_create_detached(struct ip_vs_conn *cp,
 struct fnat_session *fnat_session_renew(struct ip_vs_conn *cp,
 					struct fnat_session *old);
 void fnat_session_end(struct fnat_session *session);
-void fnat_session_turn(struct fnat_session *session,
-		       const struct ip_vs_conn *cp, bool reset);
+void fnat_session_update(struct fnat_session *session,
+			 const struct ip_vs_conn *cp, bool reset);
 void fnat_session_yield(struct fnat_session *session);
 u32 fnat_session_start_adjusting(struct fnat_session *session, u32 seq);
 
@@ -138,20 +138,23 @@ static inline u32 fnat_session_delta(const struct fnat_session *session)
 }
 
 /**
- * fnat_session_calm() - does a session go on as it is?
+ * fnat_session_agrees() - is a session what its connection is?
  * @session: the session
  * @cp: its connection, after IPVS has moved the state
  *
  * Context: RCU read lock.
- * Return: false: it does not live, or its connection has closed.
+ * Return: false: it may have to be updated, or has no port.
  */
-static inline bool fnat_session_calm(const struct fnat_session *session,
-				     const struct ip_vs_conn *cp)
+static inline bool fnat_session_agrees(const struct fnat_session *session,
+				       const struct ip_vs_conn *cp)
 {
+	u8 phase = READ_ONCE(session->phase);
+
 	/* the only state of UDP is 0 */
-	return READ_ONCE(session->phase) == FNAT_LIVE &&
-	       !(BIT(cp->state) & (BIT(IP_VS_TCP_S_TIME_WAIT) |
-				   BIT(IP_VS_TCP_S_CLOSE)));
+	if (likely(phase == FNAT_LIVE))
+		return !(BIT(cp->state) & (BIT(IP_VS_TCP_S_TIME_WAIT) |
+					   BIT(IP_VS_TCP_S_CLOSE)));
+	return phase == FNAT_RESTING && cp->state == IP_VS_TCP_S_TIME_WAIT;
 }
 
 void fnat_session_expire(struct ip_vs_conn *cp);

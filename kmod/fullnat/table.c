@@ -115,7 +115,8 @@ struct fnat_session *fnat_table_insert(struct fnat_session *session)
  */
 void fnat_table_remove(struct fnat_session *session)
 {
-	spinlock_t *lock = lock_of(fnat_table_slot(session->ports->hash, session->lport));
+	u32 at = fnat_table_slot(session->ports->hash, session->lport);
+	spinlock_t *lock = lock_of(at);
 
 	spin_lock(lock);
 	hlist_del_rcu(&session->node);

@@ -6,9 +6,9 @@
  * stack would answer with a reset meanwhile, and end them.
  */
 #include <linux/skbuff.h>
-#include <linux/tcp.h>
 #include <net/ip_vs.h>
 
+#include "mangle.h"
 #include "policy.h"
 #include "session.h"
 #include "stats.h"
@@ -17,12 +17,8 @@
 /* One that begins may be refused. */
 static bool is_syn(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
 {
-	struct tcphdr buffer, *th;
-
-	if (iph->protocol != IPPROTO_TCP)
-		return false;
-	th = skb_header_pointer(skb, iph->len, sizeof(buffer), &buffer);
-	return th && th->syn;
+	return iph->protocol == IPPROTO_TCP &&
+	       (fnat_tcp_flags(skb, iph->len) & TCPHDR_SYN);
 }
 
 static bool is_of_session(const struct ip_vs_conn *cp)
