@@ -107,6 +107,37 @@ int fnat_reply_end(struct genl_info *info, struct sk_buff *skb, void *header,
 }
 
 /**
+ * fnat_reply() - answer a request with one message
+ * @info: the request, which gives nothing twice or is refused
+ * @cmd: the command
+ * @put: puts what the message has; called under the namespace's mutex; returns 0
+ *	or a negative errno
+ *
+ * Context: process; may sleep.
+ * Return: what a doit returns.
+ */
+int fnat_reply(struct genl_info *info, u8 cmd,
+	       int (*put)(struct sk_buff *skb, struct fnat_net *fn,
+			  const struct genl_info *info))
+{
+	struct fnat_net *fn = fnat_net(genl_info_net(info));
+	struct sk_buff *skb;
+	void *header;
+	int err;
+
+	err = fnat_parse_message(info->nlhdr, 0, info->extack);
+	if (err)
+		return err;
+	skb = fnat_reply_begin(info, cmd, &header);
+	if (!skb)
+		return -ENOMEM;
+	mutex_lock(&fn->mutex);
+	err = put(skb, fn, info);
+	mutex_unlock(&fn->mutex);
+	return fnat_reply_end(info, skb, header, err);
+}
+
+/**
  * fnat_part_begin() - begin one of the messages of a dump
  * @skb: the buffer
  * @cb: the dump

@@ -31,6 +31,9 @@ struct fnat_policy *fnat_whose(struct fnat_net *fn,
 			       const struct nlattr *service,
 			       struct netlink_ext_ack *extack);
 
+int fnat_reply(struct genl_info *info, u8 cmd,
+	       int (*put)(struct sk_buff *skb, struct fnat_net *fn,
+			  const struct genl_info *info));
 struct sk_buff *fnat_reply_begin(struct genl_info *info, u8 cmd,
 				 void **header);
 int fnat_reply_end(struct genl_info *info, struct sk_buff *skb, void *header,

@@ -117,27 +117,20 @@ int fnat_put_policy(struct sk_buff *skb, const struct fnat_net *fn,
 
 /* Policies */
 
+static int put_one_policy(struct sk_buff *skb, struct fnat_net *fn,
+			  const struct genl_info *info)
+{
+	struct fnat_policy *policy;
+
+	policy = fnat_whose(fn, info->attrs[IPVS_FULLNAT_A_POLICY_SERVICE],
+			    info->extack);
+	return PTR_ERR_OR_ZERO(policy) ?: fnat_put_policy(skb, fn, policy);
+}
+
 int ipvs_fullnat_nl_service_get_doit(struct sk_buff *skb,
 				     struct genl_info *info)
 {
-	struct fnat_net *fn = fnat_net(genl_info_net(info));
-	struct fnat_policy *policy;
-	struct sk_buff *reply;
-	void *header;
-	int err;
-
-	err = fnat_parse_message(info->nlhdr, 0, info->extack);
-	if (err)
-		return err;
-	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_SERVICE_GET, &header);
-	if (!reply)
-		return -ENOMEM;
-	mutex_lock(&fn->mutex);
-	policy = fnat_whose(fn, info->attrs[IPVS_FULLNAT_A_POLICY_SERVICE],
-			    info->extack);
-	err = PTR_ERR_OR_ZERO(policy) ?: fnat_put_policy(reply, fn, policy);
-	mutex_unlock(&fn->mutex);
-	return fnat_reply_end(info, reply, header, err);
+	return fnat_reply(info, IPVS_FULLNAT_CMD_SERVICE_GET, put_one_policy);
 }
 
 static int tell_policy(struct sk_buff *skb, struct netlink_callback *cb,
@@ -259,7 +252,7 @@ int ipvs_fullnat_nl_laddr_get_dumpit(struct sk_buff *skb,
 /* The address that a request names, in the pool of a policy. */
 static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
 			   const struct fnat_policy *policy,
-			   struct genl_info *info)
+			   const struct genl_info *info)
 {
 	const struct nlattr *attr = info->attrs[IPVS_FULLNAT_A_LADDR_ADDR];
 	const struct fnat_pool *pool = fnat_policy_pool(fn, policy);
@@ -271,7 +264,8 @@ static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
 	u8 af;
 
 	if (!attr) {
-		GENL_SET_ERR_MSG(info, "no address: give addr, or dump all");
+		NL_SET_ERR_MSG(info->extack,
+			       "no address: give addr, or dump all");
 		return -EINVAL;
 	}
 	err = fnat_parse_addr(attr, &af, &addr, info->extack);
@@ -288,25 +282,18 @@ static int put_named_laddr(struct sk_buff *skb, struct fnat_net *fn,
 	return put_laddr(skb, fn, policy, laddr, draining);
 }
 
-int ipvs_fullnat_nl_laddr_get_doit(struct sk_buff *skb, struct genl_info *info)
+static int put_one_laddr(struct sk_buff *skb, struct fnat_net *fn,
+			 const struct genl_info *info)
 {
-	struct fnat_net *fn = fnat_net(genl_info_net(info));
 	struct fnat_policy *policy;
-	struct sk_buff *reply;
-	void *header;
-	int err;
 
-	err = fnat_parse_message(info->nlhdr, 0, info->extack);
-	if (err)
-		return err;
-	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_LADDR_GET, &header);
-	if (!reply)
-		return -ENOMEM;
-	mutex_lock(&fn->mutex);
 	policy = fnat_whose(fn, info->attrs[IPVS_FULLNAT_A_LADDR_SERVICE],
 			    info->extack);
-	err = PTR_ERR_OR_ZERO(policy) ?:
-	      put_named_laddr(reply, fn, policy, info);
-	mutex_unlock(&fn->mutex);
-	return fnat_reply_end(info, reply, header, err);
+	return PTR_ERR_OR_ZERO(policy) ?:
+	       put_named_laddr(skb, fn, policy, info);
+}
+
+int ipvs_fullnat_nl_laddr_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return fnat_reply(info, IPVS_FULLNAT_CMD_LADDR_GET, put_one_laddr);
 }

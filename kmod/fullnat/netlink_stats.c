@@ -53,31 +53,21 @@ static int put_sum(struct sk_buff *skb, struct fnat_net *fn)
 	return put_counters(skb, values, FNAT_COUNTERS, sessions);
 }
 
-int ipvs_fullnat_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
+static int put_stats(struct sk_buff *skb, struct fnat_net *fn,
+		     const struct genl_info *info)
 {
 	const struct nlattr *service = info->attrs[IPVS_FULLNAT_A_STATS_SERVICE];
-	struct fnat_net *fn = fnat_net(genl_info_net(info));
 	struct fnat_policy *policy;
-	struct sk_buff *reply;
-	void *header;
-	int err;
 
-	err = fnat_parse_message(info->nlhdr, 0, info->extack);
-	if (err)
-		return err;
-	reply = fnat_reply_begin(info, IPVS_FULLNAT_CMD_STATS_GET, &header);
-	if (!reply)
-		return -ENOMEM;
-	mutex_lock(&fn->mutex);
-	if (service) {
-		policy = fnat_whose(fn, service, info->extack);
-		err = PTR_ERR_OR_ZERO(policy) ?:
-		      put_policy_stats(reply, policy);
-	} else {
-		err = put_sum(reply, fn);
-	}
-	mutex_unlock(&fn->mutex);
-	return fnat_reply_end(info, reply, header, err);
+	if (!service)
+		return put_sum(skb, fn);
+	policy = fnat_whose(fn, service, info->extack);
+	return PTR_ERR_OR_ZERO(policy) ?: put_policy_stats(skb, policy);
+}
+
+int ipvs_fullnat_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return fnat_reply(info, IPVS_FULLNAT_CMD_STATS_GET, put_stats);
 }
 
 static int tell_policy_stats(struct sk_buff *skb, struct netlink_callback *cb,
