@@ -25,6 +25,7 @@ import threading
 import time
 
 import netns
+from commands import serve
 
 # seconds; what takes longer is lost
 DEADLINE = int(os.environ.get("DEADLINE", "30")) / 6
@@ -683,16 +684,7 @@ class Crowd:
 
 
 def main():
-    crowd = Crowd(*sys.argv[1:])
-    for line in sys.stdin:
-        command, *arguments = line.split()
-        try:
-            answer = getattr(crowd, "do_" + command)(*arguments) or "done"
-        except OSError as error:
-            answer = f"! {errno.errorcode.get(error.errno)}: {command}"
-        except Exception as error:  # pylint: disable=broad-except
-            answer = f"! {command}: {type(error).__name__}: {error}"
-        print(answer, flush=True)
+    serve(Crowd(*sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import time
 
 import ipvs
 import netns
+from commands import serve
 from edits import Edits
 from picks import LOST, REFUSED, YES, Picks
 from sockets import DEADLINE, Connection, Servers, address_of, make_socket
@@ -360,16 +361,7 @@ class Traffic(Picks, Edits):
 def main(kind=Traffic):
     # Datagrams stay in order as long as one processor sends them.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    traffic = kind(*sys.argv[1:])
-    for line in sys.stdin:
-        command, *arguments = line.split()
-        try:
-            answer = getattr(traffic, "do_" + command)(*arguments) or "done"
-        except OSError as error:
-            answer = f"! {errno.errorcode.get(error.errno)}: {command}"
-        except Exception as error:  # pylint: disable=broad-except
-            answer = f"! {command}: {type(error).__name__}: {error}"
-        print(answer, flush=True)
+    serve(kind(*sys.argv[1:]))
 
 
 if __name__ == "__main__":

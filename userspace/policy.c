@@ -212,6 +212,35 @@ void policies_free(struct policies *policies)
 	policies->policy = NULL;
 }
 
+/**
+ * policies_show() - load policies and show them
+ * @service: the one of this service alone; NULL: all
+ * @as_json: as a document
+ * @show: shows them
+ *
+ * Return: the exit status
+ */
+int policies_show(const struct service *service, bool as_json,
+		  void (*show)(const struct policies *policies, bool as_json))
+{
+	struct policies policies = {};
+	struct nl nl;
+	int status;
+
+	status = fnat_open(&nl);
+	if (!status)
+		status = policies_load(&nl, service, &policies);
+	if (!status) {
+		if (as_json)
+			json_begin();
+		show(&policies, as_json);
+		json_end();
+	}
+	policies_free(&policies);
+	nl_close(&nl);
+	return status;
+}
+
 /* The address ends the run that it is in. */
 static bool run_ends(const struct policy *policy, size_t i, bool draining_alone)
 {

@@ -49,6 +49,8 @@ struct policies {
 int policies_load(struct nl *nl, const struct service *service,
 		  struct policies *policies);
 void policies_free(struct policies *policies);
+int policies_show(const struct service *service, bool as_json,
+		  void (*show)(const struct policies *policies, bool as_json));
 bool policy_read(const struct nlmsghdr *message, struct policy *policy);
 
 char *pool_text(const struct policy *policy, bool draining_alone);

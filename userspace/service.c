@@ -144,21 +144,6 @@ static void show_all(const struct policies *policies, bool as_json)
 
 int service_show(const struct args *args)
 {
-	bool as_json = args->given & HAS_JSON;
-	struct policies policies = {};
-	struct nl nl;
-	int status;
-
-	status = fnat_open(&nl);
-	if (!status)
-		status = policies_load(&nl, service_given(args), &policies);
-	if (!status) {
-		if (as_json)
-			json_begin();
-		show_all(&policies, as_json);
-		json_end();
-	}
-	policies_free(&policies);
-	nl_close(&nl);
-	return status;
+	return policies_show(service_given(args), args->given & HAS_JSON,
+			     show_all);
 }
