@@ -32,6 +32,7 @@ help:
 #: make check           all tests; ends with N passed, N failed, N skipped
 #: make check-style, check-unit, check-ctl, check-install, check-vm   a part of them
 #: make check-kernels   those of check-vm on each of Debian's kernels; KERNELS='SUITE...', TEST_PROGS=
+#: make check-stress    hostile and random ones, each for SECONDS=; SEED=, TEST_PROGS=
 #: make bench           count instructions, beside the peers
 #: make shell           a shell in the virtual machine, modules and networks in place
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
@@ -123,6 +124,9 @@ check-style check-unit check-ctl check-install check-vm:
 check-kernels:
 	@selftests/check-kernels
 
+check-stress:
+	@$(if $(SECONDS),DURATION='$(SECONDS)') selftests/check-stress
+
 style:
 	@selftests/check style
 
@@ -144,4 +148,4 @@ clean:
 .PHONY: all help compiler modules tools root built install uninstall dkms \
 	dkms-sources dkms-install dkms-uninstall vm-modules demo shell check \
 	check-style check-unit check-ctl check-install check-vm check-kernels \
-	style genl bench clean
+	check-stress style genl bench clean

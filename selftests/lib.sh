@@ -13,6 +13,13 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SCHED=${SCHED:-swrr}
 PYTHON=${PYTHON:-$(PATH=/usr/bin:$PATH command -v python3)}
 export DEADLINE=${DEADLINE:-30}
+# for how many seconds those that draw at random go on: bash takes SECONDS= for
+# where its clock begins
+export DURATION=${DURATION:-$((SECONDS > 1 ? SECONDS : 20))}
+export -n SECONDS
+SECONDS=0
+# what they draw from; the same again with the same
+export SEED=${SEED:-$RANDOM$RANDOM}
 
 PLANNED=0 DONE=0 FAILED=0 SKIPPED=0 FAULTS=0
 DEFERRED=()
