@@ -68,7 +68,7 @@ exact()
 }
 
 require_fullnat ip_vs_rr bridge
-plan 21
+plan 22
 fullnat_topology 2
 dir=$(mktemp -d)
 defer rm -rf "$dir"
@@ -198,6 +198,28 @@ assert_eq "all" 5 "$(printf '%s\n' "${order[@]}" | sort -u | wc -l)"
 assert_answers 7 alive
 traffic reset
 result "a port is used again after all others that are free"
+
+# neighbours PORTS: how many are the last one's neighbour
+neighbours()
+{
+	awk '{
+		for (i = 2; i <= NF; i++)
+			n += $i - $(i - 1) == 1 || $(i - 1) - $i == 1
+		print n + 0
+	}' <<<"$1"
+}
+
+policy -t "$VIP:80" "$(laddr 1)" 11000-11511
+traffic order 64
+order=$REPLY
+assert_eq "ports" 64 "$(tr ' ' '\n' <<<"$order" | sort -u | grep -c '^11')"
+assert_le "neighbours" 16 "$(neighbours "$order")"
+policy -t "$VIP:80" "$(laddr 2)" 11000-11511
+traffic order 64
+assert_eq "ports" 64 "$(tr ' ' '\n' <<<"$REPLY" | sort -u | grep -c '^11')"
+assert_le "neighbours" 16 "$(neighbours "$REPLY")"
+[ "$order" != "$REPLY" ] || fault "local addresses have the same order"
+result "who knows a port does not know the next"
 
 # A reset with a sequence number that the real server does not believe
 

@@ -4,7 +4,9 @@
  * server and port. A connection is unique by these, so the same local port may
  * be used with every real server.
  *
- * Ports are given in turn, so that one is used again as late as can be.
+ * Ports are given in turn, so that one is used again as late as can be, and in an
+ * order that is secret, so that nobody guesses the next (RFC 6056, 3.3.3: a
+ * keyed hash, here of the word that a port is in).
  */
 #include <linux/bitmap.h>
 #include <linux/inetdevice.h>
@@ -21,6 +23,8 @@
 
 #define CHUNK(port)	((port) / FNAT_CHUNK_BITS)
 #define CHUNK_BIT(port)	((port) % FNAT_CHUNK_BITS)
+#define WORD(port)	((port) / BITS_PER_LONG)
+#define CHUNK_WORDS	(FNAT_CHUNK_BITS / BITS_PER_LONG)
 #define NO_PORT		(U16_MAX + 1U)
 
 static void check(struct fnat_ports *ports)
@@ -55,69 +59,136 @@ bool fnat_ports_local(struct fnat_ports *ports)
 	return ports->local;
 }
 
-/* The first port from @port to @last that is not busy. */
-static u32 next_free(const struct fnat_ports *ports, u32 port, u32 last)
-{
-	while (port <= last) {
-		u32 chunk = CHUNK(port), first = chunk * FNAT_CHUNK_BITS, bit;
-
-		if (!ports->chunk[chunk])
-			return port;
-		if (ports->taken[chunk] < FNAT_CHUNK_BITS) {
-			bit = find_next_zero_bit(ports->chunk[chunk],
-						 FNAT_CHUNK_BITS,
-						 CHUNK_BIT(port));
-			if (bit < FNAT_CHUNK_BITS)
-				return first + bit <= last ? first + bit :
-							     NO_PORT;
-		}
-		port = first + FNAT_CHUNK_BITS;
-	}
-	return NO_PORT;
-}
-
 /*
  * The director's own sockets take any port of ip_local_port_range that is not
  * reserved. What that is may have changed since the policy was made.
  */
-static u32 next_ours(const struct fnat_ports *ports, u32 port)
+static bool is_ours(const struct fnat_ports *ports, u32 port)
 {
 	const unsigned long *reserved;
 
 	if (likely((int)port < ports->low || (int)port > ports->high))
-		return port;
+		return true;
 	reserved = ports->pair.net->ipv4.sysctl_local_reserved_ports;
-	if (!reserved)
-		return ports->high + 1;
-	return find_next_bit(reserved, ports->high + 1, port);
+	return reserved && test_bit(port, reserved);
 }
 
-static u32 search_range(const struct fnat_ports *ports, u32 port, u32 last)
+/* Bits @first to @last of a word; either may be beyond it. */
+static unsigned long bits(int first, int last)
 {
-	while (port <= last) {
-		u32 ours;
+	first = max(first, 0);
+	last = min(last, BITS_PER_LONG - 1);
+	return first > last ? 0 : GENMASK(last, first);
+}
 
-		port = next_free(ports, port, last);
-		if (port == NO_PORT)
-			break;
-		ours = next_ours(ports, port);
-		if (likely(ours == port))
-			return port;
-		port = ours;
+/* The ports of a word that are ours, and not busy. */
+static unsigned long open_bits(const struct fnat_ports *ports, u32 word)
+{
+	const unsigned long *reserved =
+		ports->pair.net->ipv4.sysctl_local_reserved_ports;
+	const unsigned long *chunk = ports->chunk[word / CHUNK_WORDS];
+	int base = word * BITS_PER_LONG;
+	unsigned long busy, theirs;
+
+	busy = chunk ? chunk[word % CHUNK_WORDS] : 0;
+	theirs = bits(ports->low - base, ports->high - base);
+	if (unlikely(theirs))
+		theirs &= ~(reserved ? reserved[word] : 0);
+	return ~(busy | theirs);
+}
+
+/* The ports of a word that are of a range. */
+static unsigned long range_bits(const struct fnat_range *range, u32 word)
+{
+	int base = word * BITS_PER_LONG;
+
+	return bits(range->first - base, range->last - base);
+}
+
+static unsigned long pool_bits(const struct fnat_pool *pool, u32 word)
+{
+	unsigned long all = 0;
+	u32 i;
+
+	for (i = 0; i < pool->ranges; i++)
+		all |= range_bits(&pool->range[i], word);
+	return all;
+}
+
+/*
+ * The ports of a word are given in an order that a key decides, so that who
+ * knows one does not know the next. It is the same each time, so that each is
+ * given once before one is given again.
+ */
+static void draw_order(struct fnat_ports *ports, u32 word)
+{
+	u64 sum = siphash_1u64((u64)ports->key << 32 | word, &fnat_ports_key);
+
+	ports->times = (sum & 0x38) | 5;
+	ports->plus = sum >> 8;
+}
+
+/* Which bit of the word has this turn: a bijection, as is each step of it. */
+static __always_inline u32 turn_bit(const struct fnat_ports *ports, u32 turn)
+{
+	u32 bit = (turn * ports->times + ports->plus) % BITS_PER_LONG;
+
+	return bit ^ bit >> 3;
+}
+
+/* The first open port of a word from a turn on. */
+static u32 search_word(struct fnat_ports *ports, u32 word, u32 turn,
+		       unsigned long open)
+{
+	draw_order(ports, word);
+	for (; turn < BITS_PER_LONG; turn++) {
+		u32 bit = turn_bit(ports, turn);
+
+		if (!(open >> bit & 1))
+			continue;
+		ports->turn = turn;
+		return word * BITS_PER_LONG + bit;
 	}
 	return NO_PORT;
 }
 
-static u32 search(const struct fnat_ports *ports, const struct fnat_pool *pool,
-		  u32 first, u32 last)
+/* From a turn of a word, in those that have ports of a range. */
+static u32 search_range(struct fnat_ports *ports, const struct fnat_pool *pool,
+			const struct fnat_range *range, u32 word, u32 turn)
+{
+	u32 port, first = WORD(range->first);
+
+	if (word < first) {
+		word = first;
+		turn = 0;
+	}
+	for (; word <= WORD(range->last); word++, turn = 0) {
+		unsigned long open;
+
+		if (ports->taken[word / CHUNK_WORDS] == FNAT_CHUNK_BITS) {
+			word |= CHUNK_WORDS - 1;
+			continue;
+		}
+		open = open_bits(ports, word);
+		if (!(open & range_bits(range, word)))
+			continue;
+		/* other ranges may have ports of it, too */
+		port = search_word(ports, word, turn,
+				   open & pool_bits(pool, word));
+		if (port != NO_PORT)
+			return port;
+	}
+	return NO_PORT;
+}
+
+/* From a turn of a word. */
+static u32 search_from(struct fnat_ports *ports, const struct fnat_pool *pool,
+		       u32 word, u32 turn)
 {
 	u32 i, port;
 
 	for (i = 0; i < pool->ranges; i++) {
-		const struct fnat_range *range = &pool->range[i];
-
-		port = search_range(ports, max_t(u32, range->first, first),
-				    min_t(u32, range->last, last));
+		port = search_range(ports, pool, &pool->range[i], word, turn);
 		if (port != NO_PORT)
 			return port;
 	}
@@ -132,18 +203,6 @@ static __always_inline bool in_ranges(const struct fnat_pool *pool, u32 port)
 		if (port >= pool->range[i].first && port <= pool->range[i].last)
 			return true;
 	return false;
-}
-
-/* As a rule the next port is free, and among the same 4096. */
-static __always_inline u32 search_next(const struct fnat_ports *ports,
-				       const struct fnat_pool *pool)
-{
-	u32 port = ports->rover + 1;
-
-	if (!in_ranges(pool, port) || !ports->chunk[CHUNK(port)] ||
-	    test_bit(CHUNK_BIT(port), ports->chunk[CHUNK(port)]))
-		return NO_PORT;
-	return next_ours(ports, port) == port ? port : NO_PORT;
 }
 
 /* Where to begin is nobody's business. */
@@ -161,6 +220,40 @@ static u16 any_port(const struct fnat_pool *pool)
 	return 0;
 }
 
+/* After the port that was given last, and then from the first one. */
+static noinline u32 search(struct fnat_ports *ports,
+			   const struct fnat_pool *pool)
+{
+	u32 port;
+
+	/* new, or the last one was given for a policy with other ranges */
+	if (!in_ranges(pool, ports->rover)) {
+		ports->rover = any_port(pool);
+		draw_order(ports, WORD(ports->rover));
+	}
+	port = search_from(ports, pool, WORD(ports->rover), ports->turn + 1);
+	if (port == NO_PORT)
+		port = search_from(ports, pool, 0, 0);
+	return port;
+}
+
+/* As a rule the next turn is of the same word, and its port free. */
+static __always_inline u32 search_next(struct fnat_ports *ports,
+				       const struct fnat_pool *pool)
+{
+	u32 port, turn = ports->turn + 1;
+
+	if (turn == BITS_PER_LONG)
+		return NO_PORT;
+	port = round_down(ports->rover, BITS_PER_LONG) | turn_bit(ports, turn);
+	if (!in_ranges(pool, port) || !ports->chunk[CHUNK(port)] ||
+	    test_bit(CHUNK_BIT(port), ports->chunk[CHUNK(port)]) ||
+	    !is_ours(ports, port))
+		return NO_PORT;
+	ports->turn = turn;
+	return port;
+}
+
 /**
  * fnat_ports_take() - take the next port that is free
  * @ports: the port map
@@ -176,14 +269,9 @@ int fnat_ports_take(struct fnat_ports *ports, const struct fnat_pool *pool)
 	u32 port;
 	int err;
 
-	/* new, or the last one was given for a policy with other ranges */
-	if (unlikely(!in_ranges(pool, ports->rover)))
-		ports->rover = any_port(pool);
 	port = search_next(ports, pool);
 	if (unlikely(port == NO_PORT))
-		port = search(ports, pool, ports->rover + 1, U16_MAX);
-	if (port == NO_PORT)
-		port = search(ports, pool, 0, ports->rover);
+		port = search(ports, pool);
 	if (port == NO_PORT)
 		return -EADDRNOTAVAIL;
 	err = fnat_ports_keep(ports, port);

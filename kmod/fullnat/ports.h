@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/netfilter.h>
 #include <linux/rcupdate.h>
+#include <linux/siphash.h>
 #include <linux/socket.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -48,6 +49,10 @@ struct fnat_pair {
  *	  of an ip_vs_conn may be held, none is taken under it but those of
  *	  buckets of the session table.
  * @rover: the port that was given last
+ * @turn: which one of its word that was
+ * @times: with @plus, the order in which ports of that word are given
+ * @plus: see @times
+ * @key: those orders depend on it
  * @dead: it left the table, look again
  * @busy: sessions that live
  * @users: sessions in all: the resting ones and the ghosts too
@@ -68,7 +73,11 @@ struct fnat_ports {
 	u32			hash;
 	spinlock_t		lock;	/* see above */
 	u16			rover;
+	u8			turn;
+	u8			times;
+	u8			plus;
 	bool			dead;
+	u32			key;
 	u32			busy;
 	u32			users;
 	unsigned long		idle;
@@ -83,6 +92,7 @@ struct fnat_ports {
 };
 
 extern u64 fnat_ports_seed;
+extern siphash_key_t fnat_ports_key;
 
 static inline u64 fnat_pair_mix(u64 sum, u64 word)
 {

@@ -17,6 +17,7 @@
 #define TABLE_BITS	13
 
 u64 fnat_ports_seed __ro_after_init;
+siphash_key_t fnat_ports_key __ro_after_init;
 struct hlist_head fnat_ports_at_laddr[1 << FNAT_LADDR_BITS];
 
 static struct hlist_head *table __ro_after_init;
@@ -50,6 +51,7 @@ create(const struct fnat_pair *pair, u32 hash)
 		return NULL;
 	ports->pair = *pair;
 	ports->hash = hash;
+	ports->key = get_random_u32();
 	ports->idle = jiffies;
 	ports->checked = jiffies - 2 * HZ;
 	spin_lock_init(&ports->lock);
@@ -163,6 +165,7 @@ bool fnat_ports_for_each(void (*fn)(struct fnat_ports *ports, void *data),
 int __init fnat_ports_init(void)
 {
 	get_random_bytes(&fnat_ports_seed, sizeof(fnat_ports_seed));
+	get_random_bytes(&fnat_ports_key, sizeof(fnat_ports_key));
 	table = kvcalloc(1U << TABLE_BITS, sizeof(*table), GFP_KERNEL);
 	return table ? 0 : -ENOMEM;
 }
