@@ -215,7 +215,17 @@ result "one is down: the other has all, nothing is lost; then up again"
 
 # Reload
 
+scheduled_by()
+{
+	[[ $(ipvs -Sn) == *"-s $1"* ]]
+}
+
+# While a scheduler goes and another comes, IPVS has none for a grace period, and
+# refuses who is new: so nobody comes before it is there.
 policy -t "$VIP:80" "$(laddr 1)" 12000-15000
+reload wrr "1 1"
+assert_ok "another scheduler" busywait scheduled_by wrr
+assert_listed "1:1 2:1"
 traffic flood 2
 flood_on 10
 reload wrr "1 2 1"
