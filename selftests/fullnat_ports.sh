@@ -211,14 +211,14 @@ neighbours()
 
 policy -t "$VIP:80" "$(laddr 1)" 11000-11511
 traffic order 64
-order=$REPLY
-assert_eq "ports" 64 "$(tr ' ' '\n' <<<"$order" | sort -u | grep -c '^11')"
-assert_le "neighbours" 16 "$(neighbours "$order")"
+lent=$REPLY
+assert_eq "ports" 64 "$(tr ' ' '\n' <<<"$lent" | sort -u | grep -c '^11')"
+assert_le "neighbours" 16 "$(neighbours "$lent")"
 policy -t "$VIP:80" "$(laddr 2)" 11000-11511
 traffic order 64
 assert_eq "ports" 64 "$(tr ' ' '\n' <<<"$REPLY" | sort -u | grep -c '^11')"
 assert_le "neighbours" 16 "$(neighbours "$REPLY")"
-[ "$order" != "$REPLY" ] || fault "local addresses have the same order"
+[ "$lent" != "$REPLY" ] || fault "local addresses have the same order"
 result "who knows a port does not know the next"
 
 # A reset with a sequence number that the real server does not believe
