@@ -20,7 +20,7 @@ import socket
 import struct
 
 import netns
-from packets import Packet, address, checksum, pseudo
+from packets import Packet, address, checksum, ones_sum, pseudo
 from sockets import DEADLINE, make_socket
 from traffic import Traffic, main
 
@@ -174,6 +174,23 @@ class Router:
             data = data[:2] + struct.pack("!H", check) + data[4:]
         self.icmp.sendto(data, (target, 0))
 
+    def send_expired(self, source, target, quoted):
+        """An error whose TTL is 0."""
+        data = struct.pack("!BBHI", 3, 1, 0, 0) + quoted
+        if self.family == socket.AF_INET6:
+            self.icmp.setsockopt(socket.IPPROTO_IPV6, V6_HOPLIMIT, 0)
+            self.icmp.sendto(data, (target, 0))
+            self.icmp.setsockopt(socket.IPPROTO_IPV6, V6_HOPLIMIT, 64)
+            return
+        data = data[:2] + struct.pack("!H", checksum(data)) + data[4:]
+        # the kernel sets length and checksum
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 0,
+                             socket.IPPROTO_ICMP, 0)
+        self.icmp.setsockopt(socket.IPPROTO_IP, IP_HDRINCL, 1)
+        self.icmp.sendto(header + address(source) + address(target) + data,
+                         (target, 0))
+        self.icmp.setsockopt(socket.IPPROTO_IP, IP_HDRINCL, 0)
+
     def close(self):
         self.tap.close()
         self.icmp.close()
@@ -252,10 +269,10 @@ class Errors(Traffic):
         end = self.ends[self.roles(side)[0]].udp
         return (address(end.getsockname()[0]), address(end.getpeername()[0]))
 
-    def emit(self, side, size):
+    def emit(self, side, size, payload=None):
         """A datagram; how it looked before the director, and after."""
         sender, _, kind, before, after = self.roles(side)
-        payload = os.urandom(int(size))
+        payload = payload or os.urandom(int(size))
         self.ends[sender].udp.send(payload)
         return (self.taps[before, kind].seen(payload),
                 self.taps[after, kind].seen(payload))
@@ -326,6 +343,41 @@ class Errors(Traffic):
         head = (3, 1, b"\0\0\0\0")
         router.send(target, *head, after.data, spoil=0x1234)
         router.send(target, *head, after.data)
+        return self.verdict(side, head, before.with_ttl(after.ttl).data)
+
+    def do_lies(self, side):
+        """Errors whose quotes are cut off in the first 8 bytes, or of another
+        version of IP, which nobody takes for IPv6, or whose TTL is 0; and then
+        a right one: only the latter may arrive."""
+        self.do_clear()
+        before, after = self.emit(side, 20)
+        router = self.taps[side, self.roles(side)[2]]
+        target = socket.inet_ntop(router.family, after.source)
+        head = (3, 1, b"\0\0\0\0")
+        lies = [after.data[:after.size + quoted] for quoted in range(4, 8)]
+        lies.append(bytes([after.data[0] ^ 0x20]) + after.data[1:])
+        for lie in lies:
+            router.send(target, *head, lie)
+        router.send_expired(socket.inet_ntop(router.family, after.target),
+                            target, after.data)
+        router.send(target, *head, after.data)
+        return self.verdict(side, head, before.with_ttl(after.ttl).data)
+
+    def do_zero(self, side):
+        """An error about a datagram whose checksum came out as 0, so that it
+        was sent as ffff."""
+        self.do_clear()
+        ends = self.faces(side)
+        sender = self.ends[self.roles(side)[0]]
+        head = pseudo(*ends, 10, socket.IPPROTO_UDP) + \
+            struct.pack("!HHHH", *self.own_ports(sender), 10, 0)
+        payload = struct.pack("!H", 0xffff - ones_sum(head))
+        before, after = self.emit(side, 2, payload)
+        if before.payload[6:8] != b"\xff\xff":
+            return f"no: sent as {before.payload[6:8].hex()}"
+        head = (3, 1, b"\0\0\0\0")
+        self.taps[side, self.roles(side)[2]].send(
+            socket.inet_ntop(sender.family, after.source), *head, after.data)
         return self.verdict(side, head, before.with_ttl(after.ttl).data)
 
     # real errors

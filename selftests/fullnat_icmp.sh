@@ -46,14 +46,14 @@ family()
 	service=$(service_of "$1" "$PORT")
 	case $1 in
 	*:*)
-		version=IPv6 kinds=14 least=48 headers=48 lengths=$((16 << 24))
+		version=IPv6 kinds=14 least=48 headers=48 lies=10 lengths=$((16 << 24))
 		near_address=2001:db8:c::254 far_address=${NET6}254
 		own=$CLIENT6 real=${NET6}1 local=$(laddr6 1)
 		exceeded="EHOSTUNREACH 3/0" refused="ECONNREFUSED 1/4"
 		big="EMSGSIZE 2/0 1400"
 		;;
 	*)
-		version=IPv4 kinds=22 least=28 headers=28 lengths=$((32 << 16))
+		version=IPv4 kinds=22 least=28 headers=28 lies=12 lengths=$((32 << 16))
 		near_address=203.0.113.254 far_address=${NET}254
 		own=$CLIENT real=${NET}1 local=$(laddr 1)
 		exceeded="EHOSTUNREACH 11/0" refused="ECONNREFUSED 3/3"
@@ -94,10 +94,22 @@ forged()
 
 	assert_eq "relayed" "$((kinds + 5)) $((kinds + 5)) 0" "$(relayed)"
 	right "there back" still
+	for side in far near; do
+		right yes zero "$side"
+	done
+	result "$version: errors that quote a checksum of ffff"
+
+	for side in far near; do
+		right yes lies "$side"
+	done
+	assert_eq "relayed" "$((kinds + 7)) $((kinds + 7)) $lies" "$(relayed)"
+	right "there back" still
+	result "$version: errors that lie about what they quote are dropped"
+
 	if [ "$version" = IPv4 ]; then
 		right yes spoilt far
 		right yes spoilt near
-		assert_eq "relayed" "28 28 2" "$(relayed)"
+		assert_eq "relayed" "30 30 14" "$(relayed)"
 		result "$version: an error with a wrong checksum is dropped"
 	fi
 }
@@ -208,7 +220,7 @@ unreachable()
 
 require_fullnat veth nft_reject_inet
 require ethtool nft
-plan 17
+plan 21
 fullnat_routed_topology
 on "$client" ethtool -K eth0 tx off >/dev/null
 on "$server" ethtool -K eth0 tx off >/dev/null

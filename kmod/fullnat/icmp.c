@@ -36,6 +36,7 @@
  * @ip: offset of its IP header
  * @l4: offset of its TCP or UDP header
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @bad: it is not what any error quotes; IPVS might believe it
  */
 struct quote {
 	union nf_inet_addr	saddr;
@@ -44,6 +45,7 @@ struct quote {
 	unsigned int		ip;
 	unsigned int		l4;
 	u8			protocol;
+	bool			bad;
 };
 
 /**
@@ -83,9 +85,9 @@ static bool read_ip4(const struct sk_buff *skb, struct quote *quote)
 	struct iphdr buffer;
 
 	iph = skb_header_pointer(skb, quote->ip, sizeof(buffer), &buffer);
-	if (!iph || iph->version != 4 || iph->ihl < 5 ||
-	    (iph->frag_off & htons(IP_OFFSET)))
+	if (!iph || (iph->frag_off & htons(IP_OFFSET)))
 		return false;
+	quote->bad = iph->version != 4 || iph->ihl < 5;
 	quote->saddr.ip = iph->saddr;
 	quote->daddr.ip = iph->daddr;
 	quote->protocol = iph->protocol;
@@ -121,8 +123,7 @@ static bool read_quote(const struct sk_buff *skb, u8 af, struct quote *quote)
 		return false;
 	if (quote->protocol != IPPROTO_TCP && quote->protocol != IPPROTO_UDP)
 		return false;
-	if (quote->l4 + QUOTED_L4 > skb->len)
-		return false;
+	quote->bad |= quote->l4 + QUOTED_L4 > skb->len;
 	port = skb_header_pointer(skb, quote->l4, sizeof(buffer), buffer);
 	if (!port)
 		return false;
@@ -266,8 +267,11 @@ static void rewrite_inner(struct sk_buff *skb, u8 af, const struct quote *quote,
 		th->seq = htonl(ntohl(th->seq) - relay->delta);
 		diff = csum_add(diff, (__force __wsum)th->seq);
 	}
-	if (check)
+	if (check) {
 		*check = csum_fold(csum_add(~csum_unfold(*check), diff));
+		if (quote->protocol == IPPROTO_UDP && !*check)
+			*check = CSUM_MANGLED_0;
+	}
 	th->source = to->sport;
 	th->dest = to->dport;
 	rewrite_inner_ip(skb, af, quote->ip, to);
@@ -317,9 +321,13 @@ static bool rewrite(struct sk_buff *skb, u8 af, unsigned int offset,
 
 static bool decrease_ttl(struct sk_buff *skb, u8 af)
 {
-	if (af == AF_INET6)
-		return --ipv6_hdr(skb)->hop_limit;
-	return --ip_hdr(skb)->ttl;
+	u8 *ttl = af == AF_INET6 ? &ipv6_hdr(skb)->hop_limit :
+				   &ip_hdr(skb)->ttl;
+
+	if (*ttl <= 1)
+		return false;
+	--*ttl;
+	return true;
 }
 
 static bool is_sound(struct sk_buff *skb, u8 af, u8 protocol,
@@ -354,7 +362,7 @@ static unsigned int pass_on(struct sk_buff *skb, struct net *net, u8 af,
 	struct dst_entry *dst;
 	bool local;
 
-	if (!is_sound(skb, af, protocol, offset))
+	if (quote->bad || !is_sound(skb, af, protocol, offset))
 		return drop(skb, relay, IPVS_FULLNAT_COUNT_ICMP_BAD);
 	dst = fnat_route(net, skb, af, protocol, &relay->outer);
 	if (!dst)
