@@ -15,9 +15,11 @@ import struct
 import time
 
 import netns
-from packets import Packet, address, ones_sum, pseudo
+from packets import (
+    Packet, address, datagram, ones_sum, packet, pseudo, segment)
 from picks import LOST
 from sockets import DEADLINE, address_of, make_socket
+from taps import Tap
 from traffic import Traffic, main
 
 ROOM = 1 << 16
@@ -26,6 +28,7 @@ V6_MTU = 24
 IP_OPTIONS, IP_RECVOPTS = 4, 6
 V6_RECVHOPOPTS, V6_HOPOPTS, V6_RECVDSTOPTS, V6_DSTOPTS = 53, 54, 58, 59
 DNS_A, DNS_AAAA, DNS_IN = 1, 28, 1
+ACK = 16
 
 # No operation, router alert, end. In IPv6 router alert and padding, and an
 # option for experiments that whoever does not know it skips.
@@ -46,6 +49,7 @@ class Datagrams(Traffic):
 
     def __init__(self, client, director, *servers):
         super().__init__(client, director, *servers)
+        self.names = client, director, servers[0]
         self.flow = None        # the client's socket
         self.server = None      # (socket, control messages) of the flow
         self.peer = None        # whom the server sees
@@ -170,28 +174,20 @@ class Datagrams(Traffic):
         self.exchange(b"first")
         payload = os.urandom(int(size))
         source = (address_of(self.servers.family, 1), self.target[1])
-        datagram = self.datagram(source, self.peer[:2], payload)
+        whole = datagram((address(source[0]), address(self.peer[0])),
+                         (source[1], self.peer[1]), payload)
         with netns.inside(self.namespaces[0]):
             sock = socket.socket(socket.AF_INET, socket.SOCK_RAW,
                                  socket.IPPROTO_RAW)
         with sock:
-            for at in range(0, len(datagram), int(part)):
-                more = at + int(part) < len(datagram)
+            for at in range(0, len(whole), int(part)):
+                more = at + int(part) < len(whole)
                 sock.sendto(self.fragment(source[0], self.peer[0], at, more,
-                                          datagram[at:at + int(part)]),
+                                          whole[at:at + int(part)]),
                             (self.peer[0], 0))
         if self.come_back()[0] != payload:
             raise ValueError("other bytes at the client")
         return "whole"
-
-    @staticmethod
-    def datagram(source, target, payload):
-        length = 8 + len(payload)
-        ends = source[1], target[1], length
-        data = struct.pack("!HHHH", *ends, 0) + payload
-        total = ones_sum(pseudo(address(source[0]), address(target[0]), length,
-                                socket.IPPROTO_UDP) + data)
-        return struct.pack("!HHHH", *ends, ~total & 0xffff or 0xffff) + payload
 
     @staticmethod
     def fragment(source, target, at, more, data):
@@ -247,6 +243,44 @@ class Datagrams(Traffic):
                       socket.IPPROTO_UDP)
         head += struct.pack("!HHHH", source[1], target[1], length, 0)
         return struct.pack("!H", 0xffff - ones_sum(head))
+
+    # headers cut off
+
+    def do_cut(self, kind, way):
+        """Packets that end within the TCP or UDP header, after each number of
+        bytes: how many, and does the flow go on?"""
+        if kind == "-u":
+            self.exchange(b"first")
+            server = address_of(self.servers.family, 1), self.target[1]
+            sent = self.send_cut(way, datagram, (
+                self.flow.getsockname(), self.target, self.peer, server))
+            self.exchange(b"last")
+            return sent
+        with make_socket(self.servers.family, socket.SOCK_STREAM) as client:
+            client.connect(self.target)
+            server, _ = self.servers.accept()
+            with server:
+                sent = self.send_cut(way, segment, (
+                    client.getsockname(), self.target, server.getpeername(),
+                    server.getsockname()), (ACK, 1, 1, b""))
+                client.send(b"there")
+                server.send(server.recv(5))
+                if client.recv(5) != b"there":
+                    raise ValueError("other bytes")
+        return sent
+
+    def send_cut(self, way, make, ends, *head):
+        """By a maker of headers; ends: client, VIP, LIP, real server"""
+        client, director, server = self.names
+        source, target = ends[:2] if way == "request" else ends[:1:-1]
+        name, device = (client, "cli") if way == "request" else (server, "lan")
+        tap = Tap(name, "eth0", Tap(director, device).hardware())
+        addresses = address(source[0]), address(target[0])
+        header = make(addresses, (source[1], target[1]), *head)
+        for size in range(len(header)):
+            tap.send(packet(addresses, 17 if make is datagram else 6,
+                            header[:size]))
+        return str(len(header))
 
     # options and extension headers
 

@@ -3,7 +3,7 @@
 #
 # FULLNAT of UDP: DNS with dnsmasq as the real servers; and datagrams of every
 # shape both ways: in fragments, empty, without a checksum or with one that
-# comes out as 0, with IP options and extension headers.
+# comes out as 0, with IP options and extension headers, with headers cut off.
 #
 #   client --------- director --------- server1, server2
 #   192.0.2.1        VIP 192.0.2.100    198.51.100.1, .2
@@ -170,9 +170,34 @@ shapes()
 
 }
 
+# cut ADDRESS NAME: the ports of a session are there from 4 bytes on
+cut()
+{
+	local service kind way size sum
+
+	service=$(service_of "$1" "$PORT")
+	traffic to "$1" "$PORT" -u
+	for kind in -u -t; do
+		traffic flow
+		fnatctl stats reset
+		size=8 sum=0
+		[ "$kind" = -u ] || size=20
+		for way in request reply; do
+			right "$size" cut "$kind" "$way"
+			sum=$((sum + size - 4))
+			assert_eq "$way, $kind: malformed" "$sum" \
+				"$(count_of malformed "$kind" "$service")"
+		done
+		[ "$kind" = -t ] || assert_eq "requests and replies" "4 4" \
+			"$(count_of request-packets -u "$service") $(
+				count_of reply-packets -u "$service")"
+	done
+	result "$2: packets with headers cut off are dropped, and counted"
+}
+
 require_fullnat bridge
 require dnsmasq ethtool
-plan 20
+plan 22
 fullnat_topology 2
 dir=$(mktemp -d)
 defer rm -rf "$dir"
@@ -180,11 +205,14 @@ for n in 1 2; do dns_server "$n"; done
 for address in "$VIP" "$VIP6"; do
 	fullnat_service -u "$address" 53 3,1
 	fullnat_service -u "$address" "$PORT" 1
+	fullnat_service -t "$address" "$PORT" 1
 done
 start_traffic datagrams.py
 
 dns "$VIP" A
 dns "$VIP6" AAAA
+cut "$VIP" IPv4
+cut "$VIP6" IPv6
 
 for way in on off; do
 	offload "$way"

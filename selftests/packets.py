@@ -30,6 +30,51 @@ def pseudo(source, target, length, protocol):
     return source + target + struct.pack("!IxxxB", length, protocol)
 
 
+def with_check(head, data, at, spoil=0):
+    """With the checksum of `head` and all of it, at `at`."""
+    data = data[:at] + b"\0\0" + data[at + 2:]
+    check = checksum(head + data) ^ spoil
+    return data[:at] + struct.pack("!H", check) + data[at + 2:]
+
+
+def segment(ends, ports, head, payload=b"", spoil=0):
+    """Of TCP; ends are packed, head: (flags, seq, ack, options)"""
+    flags, seq, ack, options = head
+    size = 20 + len(options)
+    data = struct.pack("!HHIIBBHHH", *ports, seq, ack, size // 4 << 4, flags,
+                       0x2000, 0, 0) + options + payload
+    return with_check(pseudo(*ends, len(data), 6), data, 16, spoil)
+
+
+def datagram(ends, ports, payload=b"", spoil=0):
+    """Of UDP, with a checksum."""
+    data = struct.pack("!HHHH", *ports, 8 + len(payload), 0) + payload
+    data = with_check(pseudo(*ends, len(data), 17), data, 6, spoil)
+    if data[6:8] == b"\0\0":
+        return data[:6] + b"\xff\xff" + data[8:]
+    return data
+
+
+def message(ends, head, data=b"", spoil=0):
+    """Of ICMP; head: (type, code, the next 4 bytes)"""
+    kind, code, rest = head
+    data = struct.pack("!BBH", kind, code, 0) + rest + data
+    before = pseudo(*ends, len(data), 58) if len(ends[0]) == 16 else b""
+    return with_check(before, data, 2, spoil)
+
+
+def packet(ends, protocol, payload, ttl=64, middle=b""):
+    """Of IP; middle: options, a multiple of 4, or extension headers."""
+    if len(ends[0]) == 16:
+        return struct.pack("!IHBB", 6 << 28, len(middle + payload), protocol,
+                           ttl) + b"".join(ends) + middle + payload
+    size = 20 + len(middle)
+    header = struct.pack("!BBHHHBBH", 0x40 | size // 4, 0,
+                         size + len(payload), 0, 0, ttl, protocol, 0)
+    header += b"".join(ends) + middle
+    return with_check(b"", header, 10) + payload
+
+
 class Packet:
     """An IP packet, of either family: what its headers say."""
 
@@ -44,6 +89,17 @@ class Packet:
             self.size = 40
             self.protocol, self.ttl = data[6], data[7]
             self.source, self.target = data[8:24], data[24:40]
+
+    @property
+    def ends(self):
+        return self.source, self.target
+
+    @property
+    def length(self):
+        """As the header has it."""
+        if self.version == 4:
+            return struct.unpack_from("!H", self.data, 2)[0]
+        return 40 + struct.unpack_from("!H", self.data, 4)[0]
 
     @property
     def payload(self):
