@@ -156,6 +156,12 @@ def end(kind, address, port=None):
     return nest(kind, *attributes)
 
 
+def end_of(data):
+    """(packed address, port) of an end"""
+    found = parse(data)
+    return found[E_ADDR], int.from_bytes(found[E_PORT], "big")
+
+
 class Fullnat:
     """One netlink socket in the namespace where it was made."""
 
@@ -222,6 +228,12 @@ class Fullnat:
         """The reply of a command, None if it has none"""
         replies, _ = self.talk(command, b"".join(attributes), ACK)
         return replies[0] if replies else None
+
+    def counters(self, *which):
+        """{number: value} of a service, or the sum of all"""
+        found = [parse(one) for one in
+                 every(self.ask(STATS_GET, *which), T_COUNTER)]
+        return {number(one[V_ID]): number(one[V_VALUE]) for one in found}
 
     def dump(self, command, *attributes):
         return self.talk(command, b"".join(attributes), DUMP)[0]
