@@ -20,7 +20,8 @@ import socket
 import struct
 
 import netns
-from packets import Packet, address, checksum, ones_sum, pseudo
+from packets import (
+    Packet, address, checksum, message, ones_sum, packet, pseudo)
 from sockets import DEADLINE, make_socket
 from traffic import Traffic, main
 
@@ -93,8 +94,8 @@ class End:
         while select.select([self.icmp], [], [], deadline)[0]:
             data, control, _, peer = self.icmp.recvmsg(ROOM, 256)
             if self.family == socket.AF_INET:
-                packet = Packet(data)
-                error = Error(packet.source, packet.target, packet.payload)
+                outer = Packet(data)
+                error = Error(outer.source, outer.target, outer.payload)
             else:
                 target, = (data[:16] for _, kind, data in control
                            if kind == V6_PKTINFO)
@@ -176,19 +177,15 @@ class Router:
 
     def send_expired(self, source, target, quoted):
         """An error whose TTL is 0."""
-        data = struct.pack("!BBHI", 3, 1, 0, 0) + quoted
+        ends, head = (address(source), address(target)), (3, 1, bytes(4))
         if self.family == socket.AF_INET6:
             self.icmp.setsockopt(socket.IPPROTO_IPV6, V6_HOPLIMIT, 0)
-            self.icmp.sendto(data, (target, 0))
+            self.icmp.sendto(message(ends, head, quoted), (target, 0))
             self.icmp.setsockopt(socket.IPPROTO_IPV6, V6_HOPLIMIT, 64)
             return
-        data = data[:2] + struct.pack("!H", checksum(data)) + data[4:]
-        # the kernel sets length and checksum
-        header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 0,
-                             socket.IPPROTO_ICMP, 0)
         self.icmp.setsockopt(socket.IPPROTO_IP, IP_HDRINCL, 1)
-        self.icmp.sendto(header + address(source) + address(target) + data,
-                         (target, 0))
+        self.icmp.sendto(packet(ends, socket.IPPROTO_ICMP,
+                                message(ends, head, quoted), 0), (target, 0))
         self.icmp.setsockopt(socket.IPPROTO_IP, IP_HDRINCL, 0)
 
     def close(self):
@@ -413,13 +410,13 @@ class Errors(Traffic):
         if quoted != payload[:len(quoted)] or not quoted:
             return f"{words}, but it quotes {quoted[:20].hex()}"
         for error in end.errors():
-            packet = Packet(error.quoted)
-            if packet.ports != self.own_ports(end) or not error.sound():
-                return f"{words}, but ports {packet.ports}"
-            if (packet.source, packet.target) != \
+            inner = Packet(error.quoted)
+            if inner.ports != self.own_ports(end) or not error.sound():
+                return f"{words}, but ports {inner.ports}"
+            if (inner.source, inner.target) != \
                     (address(end.udp.getsockname()[0]),
                      address(end.udp.getpeername()[0])):
-                return f"{words}, but {packet.data[:40].hex()}"
+                return f"{words}, but {inner.data[:40].hex()}"
         return words
 
     @staticmethod
