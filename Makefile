@@ -32,13 +32,15 @@ help:
 #: make check           all tests; ends with N passed, N failed, N skipped
 #: make check-style, check-unit, check-ctl, check-install, check-vm   a part of them
 #: make check-kernels   those of check-vm on each of Debian's kernels; KERNELS='SUITE...', TEST_PROGS=
+#: make check-debug     those of check-vm and check-stress on a kernel that checks itself; SECONDS=, TEST_PROGS=
+#: make coverage        which lines of the modules they come by; SECONDS=, TEST_PROGS=
 #: make check-stress    hostile and random ones, each for SECONDS=; SEED=, TEST_PROGS=
 #: make bench           count instructions, beside the peers
 #: make shell           a shell in the virtual machine, modules and networks in place
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
 #: make genl            make anew what is made of the netlink contract
 #: make clean           remove what was built
-#: KERNEL=              the virtual machine's kernel: a Debian suite, an unpacked folder, a bzImage
+#: KERNEL=              the virtual machine's kernel: a Debian suite, debug, an unpacked folder, a bzImage
 
 $(KDIR)/Makefile:
 	@echo "no headers of kernel $(KVER) in $(KDIR): install linux-headers-$(KVER), or give KVER= or KDIR=" >&2
@@ -98,9 +100,9 @@ dkms-uninstall: root $(if $(DESTDIR),,dkms)
 # What the virtual machine loads is built beside, for its own kernel, so that
 # it never gets in the way of a build for this one.
 vm-modules:
-	@$(VM)/packages build vm
+	@$(VM)/packages build vm $(filter debug,$(KERNEL:coverage=debug))
 	@dir=$$($(VM)/kernel) && release=$$($(VM)/kernel --release) && \
-		echo "kernel $$release, a stock one, in $$dir" && \
+		echo "kernel $$release, in $$dir" && \
 		echo 'building the modules for it'
 	@selftests/build-modules
 	@$(MAKE) -s -C userspace
@@ -123,6 +125,9 @@ check-style check-unit check-ctl check-install check-vm:
 
 check-kernels:
 	@selftests/check-kernels
+
+check-debug coverage:
+	@$(if $(SECONDS),DURATION='$(SECONDS)') selftests/$@
 
 check-stress:
 	@$(if $(SECONDS),DURATION='$(SECONDS)') selftests/check-stress
@@ -148,4 +153,4 @@ clean:
 .PHONY: all help compiler modules tools root built install uninstall dkms \
 	dkms-sources dkms-install dkms-uninstall vm-modules demo shell check \
 	check-style check-unit check-ctl check-install check-vm check-kernels \
-	check-stress style genl bench clean
+	check-debug coverage check-stress style genl bench clean
