@@ -248,8 +248,7 @@ ip netns del "$director"
 busywait rmmod "$MODULE" 2>/dev/null ||
 	fault "users: $(cat "/sys/module/$MODULE/refcnt")"
 traffic calm
-kill "$TRAFFIC_PID"
-wait "$TRAFFIC_PID" 2>/dev/null
+stop_traffic
 assert_kernel_content
 result "a namespace deleted with sessions and traffic lets go of the module"
 
@@ -259,8 +258,7 @@ policies
 sessions
 other=$director
 traffic forget
-kill "$TRAFFIC_PID"
-wait "$TRAFFIC_PID" 2>/dev/null
+stop_traffic
 make_director
 policies
 traffic to "$VIP" 80

@@ -179,6 +179,16 @@ start_traffic()
 	defer kill "$TRAFFIC_PID"
 }
 
+# stop_traffic: it is gone when this returns
+stop_traffic()
+{
+	# bash forgets the variable as soon as it hears of the end
+	local pid=$TRAFFIC_PID
+
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+}
+
 # ask COMMAND...: its answer is in $REPLY
 ask()
 {
