@@ -29,6 +29,11 @@ def enter(name):
         os.close(fd)
 
 
+def unshare():
+    """Move the calling thread into a namespace that has no name."""
+    _checked(_libc.unshare(CLONE_NEWNET))
+
+
 @contextlib.contextmanager
 def inside(name):
     """What is opened in the block belongs to the namespace, and stays there."""
