@@ -22,21 +22,13 @@ from genl import (
     UDP_TIMEOUT, Fullnat, Refused, attribute, be16, end, every, flag, fwmark,
     laddr, named, nest, number, packed, parse, ports, service, u8, u32,
     unpacked)
+from tell import fault, same
 
 VIP, VIP6 = "192.0.2.100", "2001:db8:1::100"
 HOME, HOME6 = "198.51.100.254", "2001:db8:2::254"
 WEB = service(TCP, VIP, 80)
 WEB6 = service(TCP, VIP6, 80)
 DNS = service(UDP, VIP, 53)
-
-
-def fault(text):
-    print(text, flush=True)
-
-
-def same(what, expected, got):
-    if expected != got:
-        fault(f"{what}: expected {expected}, got {got}")
 
 
 def sysctl(name, value=None):

@@ -108,6 +108,17 @@ def every(data, kind):
     return found
 
 
+def messages(data):
+    """Of one buffer, each: (type, flags, sequence, body)"""
+    at = 0
+    while at < len(data):
+        size, kind, flags, sequence = struct.unpack_from("=IHHI", data, at)
+        if not 16 <= size <= len(data) - at:
+            raise ValueError(f"a message of {size} bytes at {at}")
+        yield kind, flags, sequence, data[at + 16:at + size]
+        at += size + (-size % 4)
+
+
 def service(protocol, address, port, kind=SERVICE):
     return nest(kind, u8(S_PROTOCOL, protocol),
                 attribute(S_ADDR, packed(address)), be16(S_PORT, port))
@@ -192,12 +203,7 @@ class Fullnat:
 
     def receive(self):
         """Messages of one buffer: (type, flags, sequence, body)"""
-        data = self.socket.recv(1 << 20)
-        at = 0
-        while at < len(data):
-            size, kind, flags, sequence = struct.unpack_from("=IHHI", data, at)
-            yield kind, flags, sequence, data[at + 16:at + size]
-            at += size + (-size % 4)
+        return messages(self.socket.recv(1 << 20))
 
     def verdict(self, kind, flags, body, sent):
         """Of an NLMSG_ERROR or NLMSG_DONE."""
