@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The netlink family ipvs-fullnat, with requests that are drawn out of its
-# contract, half of them spoilt: every answer is well formed, and refusals change
+# contract, half of them spoilt: every answer is well formed, refusals change
 # nothing; one writer, and many at once; the owner of a namespace, and users
 # without rights; requests and dumps of megabytes. For as long as SECONDS=, and
 # at least some thousands of them.
