@@ -95,10 +95,12 @@ again:
 		spin_unlock_bh(&ports->lock);
 		goto again;
 	}
+	/* even if no port can be had, for then nobody ends who would see to it */
+	if (!ports->users)
+		fnat_ghosts_clean_later();
 	port = take_port(session, ports, pool);
 	if (likely(port >= 0)) {
-		if (!ports->users++)
-			fnat_ghosts_clean_later();
+		ports->users++;
 		session->laddr = laddr ? fnat_laddr_get(laddr) : NULL;
 		session->ports = ports;
 		session->lport = port;
