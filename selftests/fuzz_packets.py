@@ -200,8 +200,11 @@ class Fuzz(Crowd):
                     return f"new connections: {made}"
             rounds += 1
         self.look()
-        taken = sum(tap.sent for tap in self.liars.values())
-        return f"{self.forge.serial - first}, {taken} of them lies"
+        return str(self.forge.serial - first)
+
+    def do_taken(self):
+        """How many packets with headers of virtio has the kernel taken?"""
+        return str(sum(tap.sent for tap in self.liars.values()))
 
     # after
 
