@@ -108,7 +108,7 @@ flood()
 	done
 	traffic outcome
 	note "$5: sessions and refusals: $REPLY"
-	assert_ge "refusals" $((ROUND - 2 * N)) "${REPLY#* }"
+	assert_ge "refusals" 1 "${REPLY#* }"
 	traffic memory
 	assert_le "KiB of slabs" $((memory + 8192)) "$REPLY"
 	assert_answers right downloaded
