@@ -34,7 +34,7 @@ help:
 #: make check-kernels   those of check-vm on each of Debian's kernels; KERNELS='SUITE...', TEST_PROGS=
 #: make check-debug     those of check-vm and check-stress on a kernel that checks itself; SECONDS=, TEST_PROGS=
 #: make coverage        which lines of the modules they come by; SECONDS=, TEST_PROGS=
-#: make check-stress    hostile and random ones, each for SECONDS=; SEED=, TEST_PROGS=
+#: make check-stress    hostile and random ones, each for SECONDS=; SEED=, SMP=, TEST_PROGS=
 #: make bench           count instructions, beside the peers
 #: make shell           a shell in the virtual machine, modules and networks in place
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
