@@ -82,15 +82,18 @@ class Fuzz(Crowd):
 
     def refresh(self):
         """What sessions there are now."""
+        # with the service: what is forged may have their client's port, too
         alive = {(call.sock.type == socket.SOCK_DGRAM,
                   mapped(call.sock.getsockname()[0])[-16:],
-                  call.sock.getsockname()[1]) for call in self.living}
+                  call.sock.getsockname()[1],
+                  call.sock.getpeername()[1]) for call in self.living}
         self.flows = []
         for message in self.fullnat.dump(genl.SESSION_GET):
             flow = flow_of(message)
             client = flow.client if len(flow.client) == 16 else \
                 bytes(10) + b"\xff\xff" + flow.client
-            lives = (flow.protocol == UDP, client, flow.cport) in alive
+            lives = (flow.protocol == UDP, client, flow.cport,
+                     flow.vport) in alive
             self.flows.append(flow._replace(lives=lives))
             state = genl.parse(message).get(genl.N_STATE, b"")
             if lives and flow.protocol == TCP and \
