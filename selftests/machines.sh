@@ -22,7 +22,7 @@ chosen()
 	done
 }
 
-# ready SET...: packages of these sets, the modules and the tool; or it ends here
+# ready SET...: packages of these sets, the modules and the tool; or it ends
 ready()
 {
 	selftests/vm/packages "$@" && selftests/build-modules &&
