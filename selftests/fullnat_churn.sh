@@ -37,7 +37,8 @@ for server in "${servers[@]}"; do
 	ip -n "$server" route add 192.0.2.0/24 via "${NET}254"
 	ip -n "$server" route add 2001:db8:1::/64 via "${NET6}254"
 done
-ipvs --set 20 4 5
+# longer than any answer takes on a busy machine; policies have shorter ones
+ipvs --set 20 4 60
 servers+=("$still" "$calm")
 start_traffic fullnat_churn.py
 
