@@ -165,7 +165,10 @@ offloaded "segments, checksums complete" "$MEDIUM" many many
 for device in cli lan; do
 	features "$director" "$device" gro on tx on tso on gso on
 done
-offloaded "segments merged by the director" "$MEDIUM" many few
+# before 5.13, veth merges nothing unless it has an XDP program
+[ "$(printf '%s\n' 5.13 "$(uname -r)" | sort -V | head -n 1)" = 5.13 ] &&
+	merged=few || merged=many
+offloaded "segments merged by the director" "$MEDIUM" many "$merged"
 offloads tx on rx on
 offloads tso on gso on gro off
 
