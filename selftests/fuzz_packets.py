@@ -250,8 +250,10 @@ class Fuzz(Crowd):
         self.judge.seen.clear()
 
     def do_counted(self):
-        names = {0: "created", 7: "reused", 8: "adjusted", 9: "stale", 16: "malformed", 18: "ttl", 19: "too big",
-                 23: "icmp bad"}
+        """What the numbers of the contract say of what was drawn."""
+        names = {0: "created", 7: "reused", 8: "adjusted", 9: "stale",
+                 16: "malformed", 18: "ttl-exceeded", 19: "too-big",
+                 23: "icmp-bad"}
         counters = self.fullnat.counters()
         return ", ".join(f"{counters[number]} {name}"
                          for number, name in names.items())
