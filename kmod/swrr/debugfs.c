@@ -56,14 +56,16 @@ static void show_lag(struct seq_file *seq, s64 lag)
 
 static void show_server(struct seq_file *seq, const struct ip_vs_service *svc,
 			const struct ip_vs_dest *dest,
-			const struct swrr_server *server)
+			const struct swrr_seq *turns, u32 i)
 {
+	const struct swrr_server *server = &turns->server[i];
+
 	show_address(seq, dest->af, &dest->addr, dest->port);
 	seq_printf(seq, " %d", atomic_read(&dest->weight));
 	show_lag(seq, server->lag);
 	seq_printf(seq, " %s %s %u\n",
 		   swrr_full(dest, swrr_caps(svc)) ? "yes" : "no",
-		   server->parked ? "yes" : "no",
+		   swrr_seq_parked(turns, server) ? "yes" : "no",
 		   swrr_conns(dest, swrr_counts(svc)));
 }
 
@@ -95,9 +97,8 @@ static int swrr_service_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "servers %u\n", snap->seq.servers);
 	seq_puts(seq, "# server weight lag full parked conns\n");
 	for (i = 0; i < snap->seq.servers; i++)
-		if (table->dest[i])
-			show_server(seq, svc, table->dest[i],
-				    &snap->server[i]);
+		if (table->dest[i] != &swrr_gone)
+			show_server(seq, svc, table->dest[i], &snap->seq, i);
 	mutex_unlock(&service->mutex);
 	kvfree(snap);
 	return 0;

@@ -4,10 +4,11 @@
  * given up, and the connection takes the one after it: so what full servers
  * cannot take is spread over the others by weight, and nothing is saved up.
  *
- * When that has cost too many turns, the servers are searched once for room, and
- * whoever has it and would have the next turn is given it. Full ones are then
- * set aside: at the next pick in a sequence that makes turns as they are
- * needed, and soon after, by an edit of our own, in the table.
+ * When that has cost too many turns, the servers are searched once for room. In
+ * a sequence that makes turns as they are needed, one that has it is given a
+ * turn, and the full ones have none from then on. In a cycle that is kept, the
+ * next turn of one that has room is taken. Soon after, an edit of our own parks
+ * those that are full.
  */
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
@@ -27,13 +28,15 @@
  * @turns: one of those that take turns
  * @idle: one of those that do not, because they were full; every search finds
  *	another one
- * @first: of those that take turns, the one whose turn is next
+ * @at: the index of @idle
+ * @first: the index of @turns: whose window is open, or is the next to open
  * @blocks: of a kept cycle, those in which they have turns
  */
 struct survey {
 	struct ip_vs_dest	*turns;
 	struct ip_vs_dest	*idle;
-	struct swrr_first	first;
+	u32			at;
+	u32			first;
 	u64			blocks;
 };
 
@@ -43,87 +46,153 @@ struct survey {
  * @spare: the first of those that lost one by their weights only, as a cap
  */
 struct losses {
-	unsigned int		turns;
+	u32			turns;
 	struct ip_vs_dest	*spare;
 };
 
 static __always_inline bool has_room(const struct ip_vs_dest *dest,
 				     enum swrr_caps caps)
 {
-	return dest && !swrr_full(dest, caps);
+	return !swrr_full(dest, caps);
+}
+
+/* Server @i has room but takes no turns: the first such one after the rover. */
+static noinline void note_idle(const struct swrr_service *service, struct survey *found,
+		      struct ip_vs_dest *dest, u32 i)
+{
+	if (found->idle &&
+	    (found->at > service->rover || i <= service->rover))
+		return;
+	found->idle = dest;
+	found->at = i;
+}
+
+/* @server has room and takes turns: none of those so far has a window earlier. */
+static void note_turn(const struct swrr_seq *seq, struct survey *found,
+		      struct ip_vs_dest *dest, const struct swrr_server *server,
+		      s64 *first)
+{
+	*first = server->release > seq->slot ? server->release : S64_MIN;
+	found->turns = dest;
+	found->first = server - seq->server;
+}
+
+/* Of a kept cycle: fill in the map of who has room. */
+static __always_inline struct survey look_kept(struct swrr_service *service,
+					       struct swrr_table *table,
+					       enum swrr_caps caps)
+{
+	struct ip_vs_dest *const *end = table->dest + table->seq.servers;
+	u8 *room = swrr_table_room(table);
+	struct ip_vs_dest *const *at;
+	struct survey found = {};
+
+	for (at = table->dest; at != end; at++) {
+		struct ip_vs_dest *dest = READ_ONCE(*at);
+		u32 i = at - table->dest;
+
+		if (!has_room(dest, caps))
+			continue;
+		if (!table->seq.server[i].share) {
+			note_idle(service, &found, dest, i);
+			continue;
+		}
+		if (!found.turns)
+			memset(room, 0, table->seq.servers);
+		found.turns = dest;
+		room[i] = 1;
+		found.blocks |= table->mapped ?
+			swrr_table_blocks(table)[i] : 1;
+	}
+	return found;
 }
 
 /*
- * The first server with room, from @i on; as little as can be for a full one.
- * It is read once, for it may be deleted at any time.
+ * From @server on, the first active one that has a window before @first. Those
+ * that have none go on to take turns, whether they have room or not.
  */
-static __always_inline struct ip_vs_dest *
-next_roomy(struct ip_vs_dest *const *dest, u32 *i, u32 servers,
-	   enum swrr_caps caps)
+static __always_inline struct swrr_server *
+pass_over(struct swrr_server *server, const struct swrr_server *end, s64 first,
+	  u16 seen, u16 next)
 {
-	struct ip_vs_dest *const *at = dest + *i, *const *end = dest + servers;
-
-	for (; at != end; at++) {
-		struct ip_vs_dest *one = READ_ONCE(*at);
-
-		if (has_room(one, caps)) {
-			*i = at - dest;
-			return one;
-		}
+	for (; server != end; server++) {
+		if (server->seen != seen)
+			continue;
+		if (server->release < first)
+			break;
+		WRITE_ONCE(server->seen, next);
 	}
-	return NULL;
+	return server;
+}
+
+/*
+ * While turns are made: who is full is set aside, and takes no turns from then on,
+ * even if it is found to have room later: it is work that brings it back. Once one
+ * with room is found, only those are looked at whose windows are earlier still.
+ * Of windows that are open, which one is no matter.
+ */
+static __always_inline struct survey look_made(struct swrr_service *service,
+					       struct swrr_table *table,
+					       enum swrr_caps caps)
+{
+	struct swrr_seq *seq = &table->seq;
+	struct swrr_server *server = seq->server;
+	struct swrr_server *end = server + seq->servers;
+	struct ip_vs_dest *const *at = table->dest;
+	u16 seen = seq->seen, next = swrr_seq_search(seq);
+	struct survey found = {};
+	s64 first = S64_MAX;
+
+	while (server != end) {
+		struct ip_vs_dest *dest = READ_ONCE(*at++);
+
+		if (!has_room(dest, caps)) {
+			server++;
+			continue;
+		}
+		if (server->seen != seen) {
+			note_idle(service, &found, dest, server - seq->server);
+			server++;
+			continue;
+		}
+		if (server->release < first)
+			note_turn(seq, &found, dest, server, &first);
+		server = pass_over(server, end, first, seen, next);
+		at = table->dest + (server - seq->server);
+	}
+	if (found.turns)
+		WRITE_ONCE(seq->seen, next);
+	return found;
 }
 
 static __always_inline struct survey look(struct swrr_service *service,
 					  struct swrr_table *table,
 					  enum swrr_caps caps)
 {
-	u32 i, idle = 0, servers = table->seq.servers;
-	struct survey found = { .first.start = S64_MAX };
-	u8 *room = swrr_table_room(table);
-	struct ip_vs_dest *dest;
-
-	for (i = 0; (dest = next_roomy(table->dest, &i, servers, caps)); i++) {
-		if (!swrr_seq_active(&table->seq.server[i])) {
-			if (!found.idle ||
-			    (idle <= service->rover && i > service->rover)) {
-				found.idle = dest;
-				idle = i;
-			}
-			continue;
-		}
-		if (!found.turns) {
-			memset(room, 0, servers);
-			/* where there are heaps, the map has overwritten them */
-			WRITE_ONCE(table->searched, !table->period);
-		}
-		found.turns = dest;
-		room[i] = 1;
-		if (table->period) {
-			found.blocks |= table->mapped ?
-				swrr_table_blocks(table)[i] : 1;
-		} else {
-			swrr_seq_first(&table->seq, i, &found.first);
-		}
-	}
-	if (found.idle)
-		service->rover = idle;
-	return found;
+	return table->period ? look_kept(service, table, caps) :
+			       look_made(service, table, caps);
 }
 
 /* Compiled for each, for it is most of the work where there is no room at all. */
 static struct survey survey(struct swrr_service *service,
 			    struct swrr_table *table, enum swrr_caps caps)
 {
+	struct survey found;
+
 	lockdep_assert_held(&service->lock);
 	switch (caps) {
 	case SWRR_CAP_ACTIVE:
-		return look(service, table, SWRR_CAP_ACTIVE);
+		found = look(service, table, SWRR_CAP_ACTIVE);
+		break;
 	case SWRR_CAP_TOTAL:
-		return look(service, table, SWRR_CAP_TOTAL);
+		found = look(service, table, SWRR_CAP_TOTAL);
+		break;
 	default:
-		return look(service, table, SWRR_CAP_NONE);
+		found = look(service, table, SWRR_CAP_NONE);
 	}
+	if (found.idle)
+		service->rover = found.at;
+	return found;
 }
 
 /* A server that the table does not have, for want of memory. */
@@ -140,12 +209,20 @@ static struct ip_vs_dest *unlisted(struct swrr_service *service,
 	return NULL;
 }
 
-/* The first turn of a server with room in a part of a kept cycle, or @end. */
+/*
+ * The first turn of a server with room in a part of a kept cycle, or @end. Four at
+ * a time, for there may be a thousand.
+ */
 static u32 walk(struct swrr_table *table, u32 at, u32 end)
 {
 	const u8 *room = swrr_table_room(table);
+	const u16 *turn = table->turn;
 
-	while (at < end && !room[table->turn[at]])
+	for (; at + 4 <= end; at += 4)
+		if (room[turn[at]] | room[turn[at + 1]] |
+		    room[turn[at + 2]] | room[turn[at + 3]])
+			break;
+	while (at < end && !room[turn[at]])
 		at++;
 	return at;
 }
@@ -195,7 +272,7 @@ static struct ip_vs_dest *take_kept(struct swrr_service *service,
 	return NULL;
 }
 
-/* Take a turn that was made already, or the next one of those with room. */
+/* Take a turn that was made already, or give one to the first with room. */
 static struct ip_vs_dest *take_made(struct swrr_service *service,
 				    struct swrr_table *table,
 				    const struct survey *found,
@@ -211,17 +288,9 @@ static struct ip_vs_dest *take_made(struct swrr_service *service,
 			return dest;
 		atomic64_inc(&service->given_up);
 	}
-	if (!swrr_table_grant(table, found->first.i))
+	if (!swrr_table_grant(table, found->first))
 		return NULL;
-	return READ_ONCE(table->dest[found->first.i]);
-}
-
-/* The pick after one that searched; an edit by work will do so for good. */
-static noinline void bench(struct swrr_service *service)
-{
-	spin_lock_bh(&service->lock);
-	swrr_table_bench(rcu_dereference(service->table));
-	spin_unlock_bh(&service->lock);
+	return READ_ONCE(table->dest[found->first]);
 }
 
 /* Return: NULL if a newer table has taken over, or the server was deleted. */
@@ -251,7 +320,6 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 	enum swrr_caps caps = swrr_caps(service->svc);
 	struct survey found;
 
-	swrr_table_bench(table);
 	found = survey(service, table, caps);
 	WRITE_ONCE(service->refusing, !found.turns && !found.idle);
 	if (service->refusing && caps != SWRR_CAP_NONE &&
@@ -259,7 +327,7 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 		if (READ_ONCE(service->parked))
 			swrr_service_kick(service);
 		*dest = losses->spare;
-		if (has_room(losses->spare, SWRR_CAP_NONE)) {
+		if (losses->spare && has_room(losses->spare, SWRR_CAP_NONE)) {
 			losses->turns--;
 			return true;
 		}
@@ -271,24 +339,23 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 		return true;
 	}
 	*dest = take_from(service, table, &found, caps);
+	if (*dest == &swrr_gone)
+		*dest = NULL;
 	return *dest;
 }
 
 /*
  * Too many turns were lost. No table is replaced twice while the lock is held.
- * Return: false if another CPU searched just before (@first): the full ones have
- * been set aside, so draw more turns.
+ * Return: false if another CPU has searched since @seen was read: the full ones
+ * have been set aside, so draw more turns.
  */
 static bool search(struct swrr_service *service, struct losses *losses,
-		   bool first, struct ip_vs_dest **dest)
+		   const u16 *seen, struct ip_vs_dest **dest)
 {
-	struct swrr_table *table;
 	bool done = true;
 
 	spin_lock_bh(&service->lock);
-	table = rcu_dereference(service->table);
-	if (first && table->searched) {
-		swrr_table_bench(table);
+	if (seen && *seen != rcu_dereference(service->table)->seq.seen) {
 		done = false;
 	} else {
 		while (!find_room(service, losses, dest))
@@ -316,7 +383,7 @@ static void check_parked(struct swrr_service *service,
 	for (i = min(servers, LOOK_MAX); i; i--) {
 		if (++at >= servers)
 			at = 0;
-		if (READ_ONCE(table->seq.server[at].parked) &&
+		if (swrr_seq_parked(&table->seq, &table->seq.server[at]) &&
 		    has_room(READ_ONCE(table->dest[at]), caps)) {
 			spin_lock_bh(&service->lock);
 			swrr_service_kick(service);
@@ -336,7 +403,7 @@ static void lose(struct losses *losses, struct ip_vs_dest *dest)
 
 /* Turn by turn. Return: NULL if @most turns are lost, or nobody takes turns. */
 static struct ip_vs_dest *draw(struct swrr_service *service,
-			       struct losses *losses, unsigned int most)
+			       struct losses *losses, u32 most)
 {
 	enum swrr_caps caps = swrr_caps(service->svc);
 	struct swrr_table *table;
@@ -346,9 +413,8 @@ static struct ip_vs_dest *draw(struct swrr_service *service,
 	while (losses->turns < most &&
 	       !(losses->turns && READ_ONCE(service->refusing))) {
 		table = rcu_dereference(service->table);
-		if (READ_ONCE(table->searched))
-			bench(service);
-		i = swrr_table_take(table, &service->lock);
+		i = swrr_table_take(table, &service->lock, &losses->turns,
+				    most);
 		if (i == SWRR_NONE)
 			break;
 		if (i < 0)
@@ -367,12 +433,14 @@ static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
 {
 	struct swrr_service *service = svc->sched_data;
 	struct ip_vs_dest *dest;
+	u16 seen;
 
+	seen = READ_ONCE(rcu_dereference(service->table)->seq.seen);
 	dest = draw(service, losses, LOST_MAX);
-	if (!dest && !search(service, losses, true, &dest)) {
+	if (!dest && !search(service, losses, &seen, &dest)) {
 		dest = draw(service, losses, losses->turns + LOST_MAX);
 		if (!dest)
-			search(service, losses, false, &dest);
+			search(service, losses, NULL, &dest);
 	}
 	if (!dest)
 		ip_vs_scheduler_err(svc, "all destinations are overloaded");
@@ -431,7 +499,7 @@ struct ip_vs_dest *ip_vs_swrr_schedule(struct ip_vs_service *svc,
 	if (unlikely(ticket < 0))
 		return pick(svc);
 	dest = READ_ONCE(table->dest[table->turn[(u64)ticket % period]]);
-	if (likely(dest && !swrr_closed(dest) &&
+	if (likely(!swrr_closed(dest) &&
 		   !(READ_ONCE(svc->flags) & SWRR_F_CAP)))
 		return dest;
 	return judge(svc, dest);

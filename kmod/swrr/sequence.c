@@ -24,117 +24,12 @@
  * with 32 binary places, and put into the new ones. What is finer than 1/W is
  * remembered beside them, so that no number of edits adds up to an error.
  */
-#include "sequence.h"
+#include "windows.h"
 
-#define SLOT_MAX	(((s64)1 << (64 - SWRR_INDEX_BITS)) - 1)
 #define SLOT_REBASE	((s64)1 << 46)
 
-/* One heap type for both ends of the array: @end is its top, @dir its way. */
-static u64 *heap_at(u64 *end, int dir, u32 pos)
-{
-	return end + (s64)pos * dir;
-}
-
-static void heap_sift_up(u64 *end, int dir, u32 pos, u64 key)
-{
-	while (pos) {
-		u32 parent = (pos - 1) / 2;
-		u64 *at = heap_at(end, dir, parent);
-
-		if (*at <= key)
-			break;
-		*heap_at(end, dir, pos) = *at;
-		pos = parent;
-	}
-	*heap_at(end, dir, pos) = key;
-}
-
-/* Put @key at @pos, from where it is no better than what is above. */
-static void heap_sift_down(u64 *end, int dir, u32 count, u32 pos, u64 key)
-{
-	for (;;) {
-		u32 child = 2 * pos + 1;
-		u64 *at;
-
-		if (child >= count)
-			break;
-		at = heap_at(end, dir, child);
-		if (child + 1 < count && *heap_at(end, dir, child + 1) < *at) {
-			child++;
-			at += dir;
-		}
-		if (*at >= key)
-			break;
-		*heap_at(end, dir, pos) = *at;
-		pos = child;
-	}
-	*heap_at(end, dir, pos) = key;
-}
-
-/* Make a heap of keys in any order. */
-static void heap_make(u64 *end, int dir, u32 count)
-{
-	u32 i;
-
-	for (i = count / 2; i--; )
-		heap_sift_down(end, dir, count, i, *heap_at(end, dir, i));
-}
-
-static void heap_pop(u64 *end, int dir, u32 *count)
-{
-	u32 last = --*count;
-
-	if (last)
-		heap_sift_down(end, dir, last, 0, *heap_at(end, dir, last));
-}
-
-static u64 *open_end(const struct swrr_seq *seq)
-{
-	return seq->heap;
-}
-
-static u64 *closed_end(const struct swrr_seq *seq)
-{
-	return seq->heap + seq->servers - 1;
-}
-
-/*
- * Slots in the past sort as the present: an open window is open, and a
- * deadline that was missed, as can happen after an edit, is due at once.
- */
-static u64 make_key(s64 slot, u32 i)
-{
-	if (slot < 0)
-		slot = 0;
-	else if (slot > SLOT_MAX)
-		slot = SLOT_MAX;
-	return (u64)slot << SWRR_INDEX_BITS | i;
-}
-
-static s64 key_slot(u64 key)
-{
-	return key >> SWRR_INDEX_BITS;
-}
-
-static u32 key_server(u64 key)
-{
-	return key & SWRR_MAX_SERVERS;
-}
-
-static void open_push(struct swrr_seq *seq, u32 i)
-{
-	heap_sift_up(open_end(seq), 1, seq->open++,
-		     make_key(swrr_seq_deadline(&seq->server[i]), i));
-}
-
-static void closed_push(struct swrr_seq *seq, u32 i)
-{
-	heap_sift_up(closed_end(seq), -1, seq->closed++,
-		     make_key(seq->server[i].release, i));
-}
-
 /* The server has its turn: on to its next window. */
-static void take(struct swrr_server *server)
+static void take(struct swrr_seq *seq, struct swrr_server *server)
 {
 	u64 rest = (u64)server->rest + server->step_rest;
 
@@ -144,7 +39,12 @@ static void take(struct swrr_server *server)
 		server->release++;
 	}
 	server->rest = rest;
-	server->taken++;
+	if (server->pass != seq->pass) {
+		server->pass = seq->pass;
+		server->taken = 0;
+	}
+	if (++server->taken == server->share)
+		seq->behind--;
 }
 
 /**
@@ -214,6 +114,7 @@ static void set_shares(struct swrr_seq *seq)
 			divisor = swrr_seq_divisor(divisor, server->weight);
 	}
 	seq->cycle = 0;
+	seq->sharing = 0;
 	for (i = 0; i < seq->servers; i++) {
 		struct swrr_server *server = &seq->server[i];
 
@@ -222,6 +123,7 @@ static void set_shares(struct swrr_seq *seq)
 			server->share = divisor == 1 ? server->weight :
 					server->weight / divisor;
 		seq->cycle += server->share;
+		seq->sharing += !!server->share;
 	}
 }
 
@@ -372,11 +274,11 @@ static void rebase(struct swrr_seq *seq)
 }
 
 /**
- * swrr_seq_order() - sort all windows into the two heaps
+ * swrr_seq_order() - sort all windows
  * @seq: the sequence
  *
- * Needed before the next turn where servers were parked, adjusted or had a turn
- * out of order; once for any number of them.
+ * Needed before the next turn where servers were adjusted; once for any number
+ * of them.
  */
 void swrr_seq_order(struct swrr_seq *seq)
 {
@@ -384,22 +286,10 @@ void swrr_seq_order(struct swrr_seq *seq)
 
 	if (seq->slot >= SLOT_REBASE)
 		rebase(seq);
-	seq->open = 0;
-	seq->closed = 0;
-	for (i = 0; i < seq->servers; i++) {
-		const struct swrr_server *server = &seq->server[i];
-
-		if (!swrr_seq_active(server))
-			continue;
-		if (server->release <= seq->slot)
-			*heap_at(open_end(seq), 1, seq->open++) =
-				make_key(swrr_seq_deadline(server), i);
-		else
-			*heap_at(closed_end(seq), -1, seq->closed++) =
-				make_key(server->release, i);
-	}
-	heap_make(open_end(seq), 1, seq->open);
-	heap_make(closed_end(seq), -1, seq->closed);
+	swrr_windows_clear(seq);
+	for (i = 0; i < seq->servers; i++)
+		if (swrr_seq_active(seq, &seq->server[i]))
+			swrr_windows_add(seq, i);
 }
 
 /**
@@ -418,47 +308,76 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 	u32 i;
 
 	seq->slot = 0;
-	seq->mark = 0;
 	seq->shift = 0;
+	seq->seen = 1;
 	set_shares(seq);
 	if (!edited)
 		fit_in(seq);
 	else if (seq->cycle)
 		balance(seq);
 	for (i = 0; i < seq->servers; i++) {
-		seq->server[i].taken = 0;
-		seq->server[i].marked = 0;
-		if (seq->server[i].share)
-			set_window(seq, &seq->server[i]);
+		struct swrr_server *server = &seq->server[i];
+
+		server->seen = server->share ? seq->seen : 0;
+		server->rank = swrr_windows_rank(i);
+		if (server->share)
+			set_window(seq, server);
 	}
+	swrr_seq_mark(seq);
 	swrr_seq_order(seq);
 }
 
 /**
  * swrr_seq_ready() - can the next turn be had without time passing unused?
  * @seq: the sequence
+ * @effort: is made less by one for each server that is found to have been set
+ *	aside, and left out for good
  *
- * Return: true if a window is open in the present slot.
+ * Return: true if a window is open in the present slot; false if none is, or
+ * @effort is used up.
  */
-bool swrr_seq_ready(const struct swrr_seq *seq)
+bool swrr_seq_ready(struct swrr_seq *seq, u32 *effort)
 {
-	return seq->open ||
-	       (seq->closed && key_slot(*closed_end(seq)) <= seq->slot);
+	swrr_windows_open(seq);
+	for (; seq->open && *effort; --*effort) {
+		u32 i = swrr_windows_first(seq);
+		const struct swrr_server *server = &seq->server[i];
+
+		if (!swrr_seq_active(seq, server))
+			swrr_windows_drop(seq);
+		else if (server->release > seq->slot)
+			swrr_windows_move(seq);
+		else
+			return true;
+	}
+	return false;
 }
 
 /**
  * swrr_seq_skip() - let time pass to where a window is open
- * @seq: the sequence; at least one server is active
+ * @seq: the sequence
+ * @effort: as of swrr_seq_ready()
  *
  * It never needs to, but where servers were parked in the midst of it, or more
  * turns were taken than slots passed.
+ *
+ * Return: false if nobody takes turns, or @effort is used up.
  */
-void swrr_seq_skip(struct swrr_seq *seq)
+bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort)
 {
-	if (!swrr_seq_ready(seq))
-		seq->slot = key_slot(*closed_end(seq));
-	if (seq->slot >= SLOT_REBASE)
-		swrr_seq_order(seq);
+	while (!swrr_seq_ready(seq, effort)) {
+		if (!*effort || seq->next == SWRR_NOBODY)
+			return false;
+		if (swrr_seq_active(seq, &seq->server[seq->next])) {
+			seq->slot = seq->server[seq->next].release;
+			if (seq->slot >= SLOT_REBASE)
+				rebase(seq);
+		} else {
+			swrr_windows_drop_closed(seq);
+			--*effort;
+		}
+	}
+	return true;
 }
 
 /**
@@ -472,26 +391,11 @@ void swrr_seq_skip(struct swrr_seq *seq)
  */
 u32 swrr_seq_next(struct swrr_seq *seq)
 {
-	struct swrr_server *server;
-	u32 i;
+	u32 i = swrr_windows_first(seq);
 
-	while (seq->closed && key_slot(*closed_end(seq)) <= seq->slot) {
-		i = key_server(*closed_end(seq));
-		heap_pop(closed_end(seq), -1, &seq->closed);
-		open_push(seq, i);
-	}
-
-	i = key_server(*open_end(seq));
-	server = &seq->server[i];
-	take(server);
-	if (server->release <= seq->slot) {
-		heap_sift_down(open_end(seq), 1, seq->open, 0,
-			       make_key(swrr_seq_deadline(server), i));
-	} else {
-		heap_pop(open_end(seq), 1, &seq->open);
-		closed_push(seq, i);
-	}
-	if (!seq->open || key_slot(*open_end(seq)) > seq->slot + 1)
+	take(seq, &seq->server[i]);
+	swrr_windows_move(seq);
+	if (!seq->open || swrr_windows_due(seq) > seq->slot + 1)
 		seq->slot++;
 	return i;
 }
@@ -505,37 +409,65 @@ u32 swrr_seq_next(struct swrr_seq *seq)
  */
 bool swrr_seq_mark(struct swrr_seq *seq)
 {
-	bool round = seq->slot - seq->mark == (s64)seq->cycle;
-	u32 i;
+	bool round = !seq->behind &&
+		     seq->slot - seq->mark == (s64)seq->cycle;
 
-	for (i = 0; i < seq->servers; i++) {
-		struct swrr_server *server = &seq->server[i];
-
-		if (swrr_seq_active(server) &&
-		    server->taken - server->marked != server->share)
-			round = false;
-		server->marked = server->taken;
-	}
+	seq->behind = seq->sharing;
+	seq->pass++;
 	seq->mark = seq->slot;
 	return round;
 }
 
 /**
- * swrr_seq_take() - have the next turn taken, with the heaps out of order
+ * swrr_seq_search() - begin to tell who has room
  * @seq: the sequence
- * @i: whose turn is the first of those of servers that will not be parked
  *
- * swrr_seq_order() must follow.
+ * Return: what is to be put into @seen of each active server that has room, and
+ * then, if there is one, into that of @seq: so all others are set aside.
+ */
+u16 swrr_seq_search(struct swrr_seq *seq)
+{
+	u32 i;
+
+	if (likely(seq->seen != U16_MAX))
+		return seq->seen + 1;
+	for (i = 0; i < seq->servers; i++) {
+		struct swrr_server *server = &seq->server[i];
+		bool active = swrr_seq_active(seq, server);
+
+		WRITE_ONCE(server->seen, active ? U16_MAX : 0);
+	}
+	return 1;
+}
+
+/**
+ * swrr_seq_take() - have a turn taken out of order
+ * @seq: the sequence
+ * @i: an active server whose window is open; or if there is none such, one of
+ *	those that open next
+ *
+ * Which of the open ones is no matter, for time waits. But its entry among them
+ * cannot be found, and so stays. Windows that should have opened before are those
+ * of servers that were set aside.
  */
 void swrr_seq_take(struct swrr_seq *seq, u32 i)
 {
 	struct swrr_server *server = &seq->server[i];
+	bool closed;
 
-	if (seq->slot < server->release)
+	swrr_windows_open(seq);
+	closed = swrr_windows_remove(seq, i);
+	if (seq->slot < server->release) {
 		seq->slot = server->release;
-	if (swrr_seq_deadline(server) > seq->slot + 1)
-		seq->slot++;
-	take(server);
+		swrr_windows_drop_before(seq, seq->slot);
+	}
+	take(seq, server);
+	if (closed)
+		swrr_windows_add(seq, i);
+	/* what comes round is never to have this in it */
+	seq->behind++;
+	if (seq->slot >= SLOT_REBASE)
+		swrr_seq_order(seq);
 }
 
 /**

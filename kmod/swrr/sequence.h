@@ -7,9 +7,10 @@
 #ifndef _SWRR_SEQUENCE_H
 #define _SWRR_SEQUENCE_H
 
+#include <linux/kernel.h>
 #include <linux/types.h>
 
-/* A heap key holds a slot in the upper 48 bits and a server in the lower 16. */
+/* A key holds a slot in the upper 48 bits and a server in the lower 16. */
 #define SWRR_INDEX_BITS		16
 #define SWRR_MAX_SERVERS	((1 << SWRR_INDEX_BITS) - 1)
 
@@ -25,10 +26,15 @@
  * @share: @weight divided by what all weights have in common; 0: no turns
  * @rest: what rounding took off @release, in 1/@share slots
  * @step_rest: what rounding took off @step, in 1/@share slots
- * @taken: turns since the start
- * @marked: @taken at the last swrr_seq_mark()
+ * @taken: turns in the round @pass; more than 24 bits matter to nobody, for no
+ *	cycle that is kept is that long
+ * @pass: the round of its latest turn
  * @residue: the part of @lag too fine for @release and @rest, 32 binary places
- * @parked: takes no turn for now, because it is full; is owed nothing then
+ * @left: links the windows, as they are in windows.c
+ * @right: likewise
+ * @seen: it takes turns while this is as in the sequence
+ * @rank: places the window among others
+ * @parked: takes no turn from the start on, because it is full
  * @back: was parked up to this start
  */
 struct swrr_server {
@@ -39,18 +45,21 @@ struct swrr_server {
 	u32	share;
 	u32	rest;
 	u32	step_rest;
-	u32	taken;
-	u32	marked;
+	u32	taken : 24;
+	u32	pass : 8;
 	s32	residue;
-	bool	parked;
-	bool	back;
+	u16	left;
+	u16	right;
+	u16	seen;
+	u8	rank;
+	u8	parked : 1;
+	u8	back : 1;
 };
 
 /**
  * struct swrr_seq - a sequence of turns and its state
  * @server: the servers, heaviest first
- * @heap: @servers keys; windows that are open grow from the front (ordered by
- *	deadline), those that are not yet from the back (ordered by release)
+ * @heap: windows that are open, by deadline; room for @servers keys
  * @slot: the time: a turn takes a slot, and where turns were given up or
  *	weights edited, sometimes none or more
  * @mark: @slot at the last swrr_seq_mark()
@@ -58,8 +67,13 @@ struct swrr_server {
  * @shift: turns that each active server is owed beyond what its window says,
  *	32 binary places: together, what the inactive ones had in advance
  * @servers: how many there are
- * @open: how many windows are open
- * @closed: how many are not
+ * @sharing: how many have a share
+ * @behind: how many of them have not yet had it in this round
+ * @open: how many keys there are in @heap
+ * @next: whose window opens next
+ * @later: the root of the tree of those that open after it
+ * @seen: counts the searches for servers with room
+ * @pass: counts the rounds, each of which begins with swrr_seq_mark()
  */
 struct swrr_seq {
 	struct swrr_server *server;
@@ -69,28 +83,22 @@ struct swrr_seq {
 	u64	cycle;
 	s64	shift;
 	u32	servers;
+	u32	sharing;
+	u32	behind;
 	u32	open;
-	u32	closed;
-};
-
-/**
- * struct swrr_first - the first of some turns
- * @start: the first slot in which it can be taken; S64_MAX: there is none
- * @deadline: the last slot of its window
- * @i: whose turn it is
- */
-struct swrr_first {
-	s64	start;
-	s64	deadline;
-	u32	i;
+	u16	next;
+	u16	later;
+	u16	seen;
+	u8	pass;
 };
 
 u64 swrr_seq_divisor(u64 divisor, u32 weight);
 void swrr_seq_start(struct swrr_seq *seq, bool edited);
-void swrr_seq_skip(struct swrr_seq *seq);
-bool swrr_seq_ready(const struct swrr_seq *seq);
+bool swrr_seq_ready(struct swrr_seq *seq, u32 *effort);
+bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort);
 u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
+u16 swrr_seq_search(struct swrr_seq *seq);
 void swrr_seq_take(struct swrr_seq *seq, u32 i);
 void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns);
 void swrr_seq_order(struct swrr_seq *seq);
@@ -98,13 +106,39 @@ s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
 
 /**
  * swrr_seq_active() - does this server take turns?
+ * @seq: the sequence
  * @server: the server
  *
- * Return: true if it has a share and is not parked.
+ * Return: true if it has a share, and has not been full at any search.
  */
-static inline bool swrr_seq_active(const struct swrr_server *server)
+static inline bool swrr_seq_active(const struct swrr_seq *seq,
+				   const struct swrr_server *server)
 {
-	return server->share && !server->parked;
+	return READ_ONCE(server->seen) == READ_ONCE(seq->seen);
+}
+
+/**
+ * swrr_seq_parked() - does it take none because it is full?
+ * @seq: the sequence
+ * @server: the server
+ *
+ * Return: true if it would have a share, but was parked or set aside.
+ */
+static inline bool swrr_seq_parked(const struct swrr_seq *seq,
+				   const struct swrr_server *server)
+{
+	return server->weight && !swrr_seq_active(seq, server);
+}
+
+/**
+ * swrr_seq_searched() - has a search set servers aside?
+ * @seq: the sequence
+ *
+ * Return: true if one may have.
+ */
+static inline bool swrr_seq_searched(const struct swrr_seq *seq)
+{
+	return READ_ONCE(seq->seen) != 1;
 }
 
 /**
@@ -121,33 +155,6 @@ static inline s64 swrr_seq_deadline(const struct swrr_server *server)
 	if (rest > server->share)
 		return slot + 2;
 	return rest ? slot + 1 : slot;
-}
-
-/**
- * swrr_seq_first() - is a server's turn before the first one so far?
- * @seq: the sequence
- * @i: an active server; asked for in ascending order
- * @first: the first turn so far, of the servers asked for
- *
- * Of many servers that may have the next turn, when others may not: without the
- * heaps, and in one pass.
- */
-static inline void swrr_seq_first(const struct swrr_seq *seq, u32 i,
-				  struct swrr_first *first)
-{
-	const struct swrr_server *server = &seq->server[i];
-	s64 start = server->release, deadline;
-
-	if (start < seq->slot)
-		start = seq->slot;
-	if (start > first->start)
-		return;
-	deadline = swrr_seq_deadline(server);
-	if (start == first->start && deadline >= first->deadline)
-		return;
-	first->start = start;
-	first->deadline = deadline;
-	first->i = i;
 }
 
 #endif /* _SWRR_SEQUENCE_H */

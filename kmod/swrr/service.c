@@ -31,6 +31,8 @@
 
 #define NEW_SERVER		U32_MAX
 
+struct ip_vs_dest swrr_gone = { .flags = IP_VS_DEST_F_OVERLOAD };
+
 /**
  * struct candidate - a server of the table to be
  * @dest: the destination
@@ -157,7 +159,7 @@ static bool was_parked(const struct swrr_table *table,
 		       const struct candidate *candidate)
 {
 	return candidate->old != NEW_SERVER &&
-	       READ_ONCE(table->seq.server[candidate->old].parked);
+	       swrr_seq_parked(&table->seq, &table->seq.server[candidate->old]);
 }
 
 /* Return: how many servers have room. */
@@ -214,7 +216,7 @@ static void plan_compare(struct plan *plan, const struct swrr_table *table)
 			continue;
 		kept++;
 		server = &table->seq.server[candidate->old];
-		/* who was benched meanwhile still has a share of the cycle */
+		/* who was set aside meanwhile still has a share of the cycle */
 		if (candidate->parked ? server->share :
 		    was_parked(table, candidate))
 			plan->parking = true;
@@ -240,7 +242,7 @@ static struct plan *make_plan(struct swrr_service *service,
 		return NULL;
 	plan->room = room;
 	for (i = 0; i < old; i++)
-		if (table->dest[i])
+		if (table->dest[i] != &swrr_gone)
 			plan_add(plan, table->dest[i], i);
 	if (all)
 		plan_add_missing(plan, service);
@@ -279,7 +281,6 @@ static struct swrr_table *make_table(const struct plan *plan)
 }
 
 static void fill_table(struct swrr_table *table, const struct plan *plan,
-		       struct swrr_table *old,
 		       const struct swrr_snapshot *snap)
 {
 	u32 i;
@@ -287,16 +288,19 @@ static void fill_table(struct swrr_table *table, const struct plan *plan,
 	for (i = 0; i < plan->servers; i++) {
 		const struct candidate *candidate = &plan->candidate[i];
 		struct swrr_server *server = &table->seq.server[i];
+		const struct swrr_server *was;
 
 		table->dest[i] = candidate->dest;
 		server->weight = candidate->weight;
 		server->parked = candidate->parked;
 		if (candidate->old == NEW_SERVER)
 			continue;
-		/* turns that it could not take are not owed to it */
-		if (!server->parked)
-			server->lag = snap->server[candidate->old].lag;
-		server->back = was_parked(old, candidate) && !server->parked;
+		/* turns that it cannot take are not owed to it */
+		if (server->parked)
+			continue;
+		was = &snap->server[candidate->old];
+		server->lag = was->lag;
+		server->back = swrr_seq_parked(&snap->seq, was);
 	}
 	swrr_seq_start(&table->seq, plan->edited);
 }
@@ -312,9 +316,9 @@ static void settle(struct swrr_table *table, const struct plan *plan,
 		u32 old = plan->candidate[i].old;
 
 		if (old == NEW_SERVER ||
-		    !swrr_seq_active(&table->seq.server[i]) ||
-		    !swrr_seq_active(&snap->server[old]) ||
-		    !swrr_seq_active(&now->server[old]))
+		    !swrr_seq_active(&table->seq, &table->seq.server[i]) ||
+		    !swrr_seq_active(&snap->seq, &snap->server[old]) ||
+		    !swrr_seq_active(&now->seq, &now->server[old]))
 			continue;
 		swrr_seq_adjust(&table->seq, i, now->server[old].lag -
 						snap->server[old].lag);
@@ -342,8 +346,8 @@ static void publish(struct swrr_service *service, const struct plan *plan,
 	}
 
 	spin_lock_bh(&service->lock);
-	WRITE_ONCE(service->parked, plan->parked || table->searched);
-	swrr_table_bench(table);
+	WRITE_ONCE(service->parked,
+		   plan->parked || swrr_seq_searched(&table->seq));
 	if (old && snap->ticket < taken)
 		settle(table, plan, snap, now);
 	swrr_table_settled(table);
@@ -363,11 +367,6 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 	struct plan *plan;
 	int err = -ENOMEM;
 
-	if (old) {
-		spin_lock_bh(&service->lock);
-		swrr_table_bench(old);
-		spin_unlock_bh(&service->lock);
-	}
 	plan = make_plan(service, old, added, park);
 	if (!plan)
 		goto out;
@@ -385,7 +384,7 @@ static int rebuild(struct swrr_service *service, struct ip_vs_dest *added,
 	table = make_table(plan);
 	if (!table)
 		goto out_snap;
-	fill_table(table, plan, old, snap);
+	fill_table(table, plan, snap);
 	publish(service, plan, table, old, snap, now);
 	err = 0;
 
@@ -544,7 +543,7 @@ int ip_vs_swrr_del_dest(struct ip_vs_service *svc, struct ip_vs_dest *dest)
 	table = locked_table(service);
 	i = find_dest(table, dest);
 	if (i != NEW_SERVER)
-		WRITE_ONCE(table->dest[i], NULL);
+		WRITE_ONCE(table->dest[i], &swrr_gone);
 	mutex_unlock(&service->mutex);
 	return edit(svc, NULL);
 }

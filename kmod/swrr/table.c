@@ -77,8 +77,7 @@ static bool mark(struct swrr_table *table)
 
 	if (!table->stored)
 		return false;
-	round = swrr_seq_mark(&table->seq) && !table->unsettled &&
-		!table->searched;
+	round = swrr_seq_mark(&table->seq) && !table->unsettled;
 	table->mark = table->filled;
 	if (table->mapped && !round)
 		memset(swrr_table_blocks(table), 0,
@@ -86,74 +85,90 @@ static bool mark(struct swrr_table *table)
 	return round;
 }
 
-static bool at_end(const struct swrr_table *table, u64 filled)
+/* The next turn is of server @i. Return: true if a cycle ends with it. */
+static bool put_turn(struct swrr_table *table, u64 filled, u32 i)
 {
-	return table->stored && filled - table->mark == table->seq.cycle;
+	u32 at = filled % table->size;
+
+	WRITE_ONCE(table->turn[at], i);
+	if (table->mapped)
+		swrr_table_blocks(table)[i] |= BIT_ULL(at >> table->block);
+	return table->stored && filled + 1 - table->mark == table->seq.cycle;
 }
 
-/*
- * A batch at most, and none after slots passed unused: swrr_snapshot_take()
- * takes back what is left of it.
- */
-static void make_turns(struct swrr_table *table)
+/* Turns up to @filled are there, the last one is the end of a cycle if @end. */
+static void publish_turns(struct swrr_table *table, u64 filled, bool end)
 {
-	struct swrr_seq *seq = &table->seq;
-	u32 batch = min_t(u32, BATCH, table->size);
-	u64 filled = table->filled;
-
-	swrr_table_bench(table);
-	swrr_seq_skip(seq);
-	do {
-		u32 at = filled++ % table->size;
-		s64 slot = seq->slot;
-		u32 i = swrr_seq_next(seq);
-
-		WRITE_ONCE(table->turn[at], i);
-		if (table->mapped)
-			swrr_table_blocks(table)[i] |= BIT_ULL(at >> table->block);
-		table->paced = table->paced << 1 | (seq->slot != slot);
-	} while (--batch && !at_end(table, filled) && swrr_seq_ready(seq));
 	/* pairs with the acquire in swrr_table_take(): the turns are there */
 	smp_store_release(&table->filled, filled);
-	if (at_end(table, filled) && mark(table))
+	if (end && mark(table))
 		/* pairs with those there and in ip_vs_swrr_schedule() */
 		smp_store_release(&table->period, table->size);
 }
 
-/* Has the table a turn for its next ticket, or does it need none? */
-static bool fill(struct swrr_table *table, spinlock_t *lock)
+/*
+ * A batch at most, and none after slots passed unused: swrr_snapshot_take()
+ * takes back what is left of it. Servers that are left out count as turns.
+ * Return: 0, SWRR_NONE or SWRR_BUSY.
+ */
+static int make_turns(struct swrr_table *table, u32 *lost, u32 most)
 {
-	const struct swrr_seq *seq = &table->seq;
-	bool more = true;
+	u32 batch = min_t(u32, BATCH, min(table->size, most - *lost));
+	u32 effort = BATCH;
+	struct swrr_seq *seq = &table->seq;
+	u64 filled = table->filled;
+	bool end, found;
+
+	found = swrr_seq_skip(seq, &effort);
+	*lost += BATCH - effort;
+	if (!found)
+		return effort ? SWRR_NONE : SWRR_BUSY;
+	batch = min(batch, effort);
+	do {
+		s64 slot = seq->slot;
+
+		end = put_turn(table, filled++, swrr_seq_next(seq));
+		table->paced = table->paced << 1 | (seq->slot != slot);
+	} while (--batch && !end && swrr_seq_ready(seq, &effort));
+	publish_turns(table, filled, end);
+	return 0;
+}
+
+/* Make the turn for the next ticket, if need be. Return: as make_turns(). */
+static int fill(struct swrr_table *table, spinlock_t *lock, u32 *lost, u32 most)
+{
+	int err = 0;
 	s64 ticket;
 
 	spin_lock_bh(lock);
 	ticket = atomic64_read(&table->ticket);
-	if (ticket >= 0 && !table->period && (u64)ticket >= table->filled) {
-		more = seq->open || seq->closed;
-		if (more)
-			make_turns(table);
-	}
+	if (ticket >= 0 && !table->period && (u64)ticket >= table->filled)
+		err = make_turns(table, lost, most);
 	spin_unlock_bh(lock);
-	return more;
+	return err;
 }
 
 /**
  * swrr_table_take() - take the next turn
  * @table: the table
  * @lock: of the service; taken where turns must be made
+ * @lost: turns that the pick has lost so far; those of servers that were set
+ *	aside are added, which are given up together with all that would follow
+ * @most: how many it may lose, which is more; so many are made at most
  *
  * ip_vs_swrr_schedule() does it by itself where there is a @period.
  *
  * Context: RCU read side, any CPU, with or without bottom halves.
- * Return: the server whose turn it is, or SWRR_NONE, or SWRR_REPLACED.
+ * Return: the server whose turn it is, or SWRR_NONE, SWRR_REPLACED or SWRR_BUSY.
  */
-int swrr_table_take(struct swrr_table *table, spinlock_t *lock)
+int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
+		    u32 most)
 {
 	s64 ticket = atomic64_read(&table->ticket);
 	u64 filled;
 	u32 period;
 	u16 turn;
+	int err;
 
 	for (;;) {
 		if (ticket < 0)
@@ -163,8 +178,9 @@ int swrr_table_take(struct swrr_table *table, spinlock_t *lock)
 		/* pairs with those there and in swrr_table_grant() */
 		filled = smp_load_acquire(&table->filled);
 		if (!period && (u64)ticket >= filled) {
-			if (!fill(table, lock))
-				return SWRR_NONE;
+			err = fill(table, lock, lost, most);
+			if (err)
+				return err;
 			ticket = atomic64_read(&table->ticket);
 			continue;
 		}
@@ -196,9 +212,9 @@ int swrr_table_left(struct swrr_table *table)
 }
 
 /**
- * swrr_table_grant() - give the next turn to whose it is when full ones are left out
- * @table: the table; no cycle is kept; swrr_table_room() is filled in
- * @i: the server
+ * swrr_table_grant() - give the next turn to a server, whose ever it is
+ * @table: the table; no cycle is kept
+ * @i: the server, as in swrr_seq_take()
  *
  * Nobody else draws a turn meanwhile, for none is left and none can be made.
  *
@@ -212,38 +228,9 @@ bool swrr_table_grant(struct swrr_table *table, u32 i)
 	if (!atomic64_try_cmpxchg(&table->ticket, &ticket, ticket + 1))
 		return false;
 	swrr_seq_take(&table->seq, i);
-	WRITE_ONCE(table->turn[table->filled % table->size], i);
-	/* pairs with the acquire in swrr_table_take() */
-	smp_store_release(&table->filled, table->filled + 1);
+	publish_turns(table, table->filled + 1,
+		      put_turn(table, table->filled, i));
 	return true;
-}
-
-/**
- * swrr_table_bench() - set those aside that were full at the last search
- * @table: the table; nothing is done where it was not searched
- *
- * The others keep their windows, and the slots that this frees pass unused.
- *
- * Context: the lock of the service is held.
- */
-void swrr_table_bench(struct swrr_table *table)
-{
-	const u8 *room = swrr_table_room(table);
-	u32 i;
-
-	if (!table->searched)
-		return;
-	for (i = 0; i < table->seq.servers; i++) {
-		struct swrr_server *server = &table->seq.server[i];
-
-		if (room[i] || !swrr_seq_active(server))
-			continue;
-		server->lag = 0;
-		WRITE_ONCE(server->parked, true);
-	}
-	swrr_seq_order(&table->seq);
-	mark(table);
-	WRITE_ONCE(table->searched, false);
 }
 
 /**
@@ -285,13 +272,13 @@ struct swrr_snapshot *swrr_snapshot_alloc(const struct swrr_table *table)
 }
 
 /* Undo what was made and not taken, or redo what was taken of a kept cycle. */
-static void count_turns(struct swrr_server *server, const u16 *turn, u32 size,
+static void count_turns(struct swrr_seq *seq, const u16 *turn, u32 size,
 			u64 from, u64 to, s64 sign)
 {
 	for (; from < to; from++) {
-		struct swrr_server *owner = &server[turn[from % size]];
+		struct swrr_server *owner = &seq->server[turn[from % size]];
 
-		if (swrr_seq_active(owner))
+		if (swrr_seq_active(seq, owner))
 			owner->lag += sign * SWRR_ONE_TURN;
 	}
 }
@@ -318,7 +305,6 @@ void swrr_snapshot_take(struct swrr_snapshot *snap,
 	s64 ahead;
 
 	spin_lock_bh(lock);
-	swrr_table_bench(table);
 	memcpy(snap->server, table->seq.server,
 	       array_size(servers, sizeof(*snap->server)));
 	snap->seq = table->seq;
@@ -336,13 +322,17 @@ void swrr_snapshot_take(struct swrr_snapshot *snap,
 	}
 	spin_unlock_bh(lock);
 
-	for (i = 0; i < servers; i++)
-		if (swrr_seq_active(&snap->server[i]))
-			snap->server[i].lag = swrr_seq_lag(&snap->seq, i,
-							   ahead);
+	for (i = 0; i < servers; i++) {
+		struct swrr_server *server = &snap->server[i];
+
+		if (swrr_seq_active(&snap->seq, server))
+			server->lag = swrr_seq_lag(&snap->seq, i, ahead);
+		else if (server->weight)
+			server->lag = 0;
+	}
 	if (period)
-		count_turns(snap->server, table->turn, period,
+		count_turns(&snap->seq, table->turn, period,
 			    snap->ticket - ahead, snap->ticket, -1);
 	else
-		count_turns(snap->server, left, BATCH, snap->ticket, filled, 1);
+		count_turns(&snap->seq, left, BATCH, snap->ticket, filled, 1);
 }

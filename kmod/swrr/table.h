@@ -14,6 +14,7 @@ struct ip_vs_dest;
 /* swrr_table_take() has no turn to give: */
 #define SWRR_NONE	(-1)	/* no server takes any */
 #define SWRR_REPLACED	(-2)	/* a newer table has taken over */
+#define SWRR_BUSY	(-3)	/* so many were set aside that it takes a while */
 
 /**
  * struct swrr_table - the turns of a service between two edits
@@ -26,8 +27,6 @@ struct ip_vs_dest;
  * @paced: of the latest turns (the last one is bit 0), which took a slot
  * @stored: @size is the length of the cycle, so that it can be kept
  * @unsettled: swrr_table_settled() is yet to come: nothing is kept before
- * @searched: swrr_table_room() has overwritten the heaps, so swrr_table_bench()
- *	is due; never where there is a @period
  * @size: how many turns are kept
  * @period: @size once the cycle is kept: the turns repeat and nothing but
  *	@ticket and @dest changes any more; 0 until then
@@ -35,7 +34,7 @@ struct ip_vs_dest;
  * @block: binary logarithm of the turns in a block of the cycle; of blocks there
  *	are 64 at most, and one where there is no map
  * @turn: servers, turn t at t % @size
- * @dest: destinations, as in @seq; NULL: deleted; behind them, where @mapped,
+ * @dest: destinations, as in @seq, or &swrr_gone; behind them, where @mapped,
  *	of each server the blocks in which it has turns
  * @rcu: to free it
  *
@@ -49,7 +48,6 @@ struct swrr_table {
 	u16			paced;
 	bool			stored;
 	bool			unsettled;
-	bool			searched;
 	bool			mapped;
 	u8			block;
 	u32			size;
@@ -72,10 +70,9 @@ static inline u64 *swrr_table_blocks(const struct swrr_table *table)
 
 /**
  * swrr_table_room() - a map of who has room
- * @table: the table
+ * @table: the table; its cycle is kept
  *
- * It lies in the heaps, which a table that makes no more turns does not need,
- * and which are sorted anew by swrr_table_bench() in one that does.
+ * It lies in the heap, for no more turns are made.
  *
  * Return: a byte for each server, to be filled in.
  */
@@ -102,9 +99,9 @@ void swrr_table_settled(struct swrr_table *table);
 struct swrr_snapshot *swrr_snapshot_alloc(const struct swrr_table *table);
 void swrr_snapshot_take(struct swrr_snapshot *snap,
 			struct swrr_table *table, spinlock_t *lock, s64 taken);
-int swrr_table_take(struct swrr_table *table, spinlock_t *lock);
+int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
+		    u32 most);
 int swrr_table_left(struct swrr_table *table);
 bool swrr_table_grant(struct swrr_table *table, u32 i);
-void swrr_table_bench(struct swrr_table *table);
 
 #endif /* _SWRR_TABLE_H */

@@ -29,6 +29,7 @@ typedef __s64 s64;
 typedef unsigned int gfp_t;
 typedef unsigned short umode_t;
 
+#define U16_MAX		((u16)~0U)
 #define U32_MAX		UINT32_MAX
 #define U64_MAX		((u64)~0ULL)
 #define S64_MAX		((s64)(U64_MAX >> 1))
