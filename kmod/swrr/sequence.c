@@ -462,10 +462,11 @@ void swrr_seq_take(struct swrr_seq *seq, u32 i)
 		swrr_windows_drop_before(seq, seq->slot);
 	}
 	take(seq, server);
+	server->early = !closed;
 	if (closed)
 		swrr_windows_add(seq, i);
 	/* what comes round is never to have this in it */
-	seq->behind++;
+	seq->mark = S64_MIN / 2;
 	if (seq->slot >= SLOT_REBASE)
 		swrr_seq_order(seq);
 }

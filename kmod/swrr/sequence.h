@@ -36,6 +36,8 @@
  * @rank: places the window among others
  * @parked: takes no turn from the start on, because it is full
  * @back: was parked up to this start
+ * @early: has had a turn out of order, so its place among the open windows is
+ *	that of an earlier one
  */
 struct swrr_server {
 	s64	release;
@@ -54,6 +56,7 @@ struct swrr_server {
 	u8	rank;
 	u8	parked : 1;
 	u8	back : 1;
+	u8	early : 1;
 };
 
 /**
@@ -82,10 +85,10 @@ struct swrr_seq {
 	s64	mark;
 	u64	cycle;
 	s64	shift;
-	u32	servers;
-	u32	sharing;
-	u32	behind;
-	u32	open;
+	u16	servers;
+	u16	sharing;
+	u16	behind;
+	u16	open;
 	u16	next;
 	u16	later;
 	u16	seen;

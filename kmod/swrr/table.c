@@ -119,6 +119,8 @@ static int make_turns(struct swrr_table *table, u32 *lost, u32 most)
 	u64 filled = table->filled;
 	bool end, found;
 
+	if (*lost >= most)
+		return SWRR_BUSY;
 	found = swrr_seq_skip(seq, &effort);
 	*lost += BATCH - effort;
 	if (!found)

@@ -190,6 +190,7 @@ void swrr_windows_add(struct swrr_seq *seq, u32 i)
 {
 	struct swrr_server *server = &seq->server[i];
 
+	server->early = false;
 	if (server->release <= seq->slot) {
 		server->right = SWRR_NOBODY;
 		open_push(seq, i);
@@ -250,7 +251,10 @@ void swrr_windows_drop(struct swrr_seq *seq)
 	u32 other = successor(seq->server, swrr_windows_first(seq));
 	u64 key;
 
-	if (other != SWRR_NOBODY)
+	/* one that had a turn out of order is before others it should be after */
+	if (other != SWRR_NOBODY && seq->server[other].early)
+		key = (u64)swrr_windows_due(seq) << SWRR_INDEX_BITS | other;
+	else if (other != SWRR_NOBODY)
 		key = make_key(seq, other);
 	else if (--seq->open)
 		key = seq->heap[seq->open];
