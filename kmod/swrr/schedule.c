@@ -108,28 +108,10 @@ static __always_inline struct survey look_kept(struct swrr_service *service,
 }
 
 /*
- * From @server on, the first active one that has a window before @first. Those
- * that have none go on to take turns, whether they have room or not.
- */
-static __always_inline struct swrr_server *
-pass_over(struct swrr_server *server, const struct swrr_server *end, s64 first,
-	  u16 seen, u16 next)
-{
-	for (; server != end; server++) {
-		if (server->seen != seen)
-			continue;
-		if (server->release < first)
-			break;
-		WRITE_ONCE(server->seen, next);
-	}
-	return server;
-}
-
-/*
  * While turns are made: who is full is set aside, and takes no turns from then on,
- * even if it is found to have room later: it is work that brings it back. Once one
- * with room is found, only those are looked at whose windows are earlier still.
- * Of windows that are open, which one is no matter.
+ * even if it is found to have room later: it is work that brings it back. All who
+ * are full are, for those that were not would have the turns of the others as
+ * soon as they have room. Of windows that are open, which one is no matter.
  */
 static __always_inline struct survey look_made(struct swrr_service *service,
 					       struct swrr_table *table,
@@ -143,22 +125,18 @@ static __always_inline struct survey look_made(struct swrr_service *service,
 	struct survey found = {};
 	s64 first = S64_MAX;
 
-	while (server != end) {
-		struct ip_vs_dest *dest = READ_ONCE(*at++);
+	for (; server != end; server++, at++) {
+		struct ip_vs_dest *dest = READ_ONCE(*at);
 
-		if (!has_room(dest, caps)) {
-			server++;
+		if (!has_room(dest, caps))
 			continue;
-		}
 		if (server->seen != seen) {
 			note_idle(service, &found, dest, server - seq->server);
-			server++;
 			continue;
 		}
+		WRITE_ONCE(server->seen, next);
 		if (server->release < first)
 			note_turn(seq, &found, dest, server, &first);
-		server = pass_over(server, end, first, seen, next);
-		at = table->dest + (server - seq->server);
 	}
 	if (found.turns)
 		WRITE_ONCE(seq->seen, next);
