@@ -192,7 +192,8 @@ class Sender(Picks):
         self.history += self.take(self.steady, sock)
 
     def connect(self, port):
-        """(client, server): both ends; None where it was refused."""
+        """(client, server): both ends; None where it was refused, and for
+        the server where it was cut before it came there."""
         client = make_socket(socket.AF_INET, socket.SOCK_STREAM)
         client.settimeout(1)
         try:
@@ -205,7 +206,7 @@ class Sender(Picks):
             if not sock or sock.getpeername() == client.getsockname():
                 break
             sock.close()
-        if port in PORTS and number not in servers_of(port):
+        if sock and port in PORTS and number not in servers_of(port):
             self.fault(f"a connection of {port} is at {number}")
         return client, sock
 
@@ -224,14 +225,16 @@ class Sender(Picks):
         port = self.draw.choice([port for port in self.servers
                                  if port != self.steady])
         client, sock = self.connect(port)
-        if not sock:
+        if not client:
             self.fates["refused"] += 1
             return
-        # its real server may have been deleted by now
-        error = self.echo(client, sock, port)
+        # its real server may have been deleted by now, or even before the
+        # last packet of the handshake
+        error = not sock or self.echo(client, sock, port)
         self.fates["cut" if error else "connections"] += 1
         client.close()
-        sock.close()
+        if sock:
+            sock.close()
 
     def run(self):
         self.held = self.connect(self.steady)
