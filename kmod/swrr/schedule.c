@@ -139,7 +139,7 @@ static __always_inline struct survey look_made(struct swrr_service *service,
 			note_turn(seq, &found, dest, server, &first);
 	}
 	if (found.turns)
-		WRITE_ONCE(seq->seen, next);
+		swrr_seq_set_aside(seq, next);
 	return found;
 }
 

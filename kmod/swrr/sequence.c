@@ -330,8 +330,9 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 /**
  * swrr_seq_ready() - can the next turn be had without time passing unused?
  * @seq: the sequence
- * @effort: is made less by one for each server that is found to have been set
- *	aside, and left out for good
+ * @effort: is made less by one for each window that is out of date: of a server
+ *	that was set aside, which is left out for good, or of one that had a
+ *	turn out of order
  *
  * Return: true if a window is open in the present slot; false if none is, or
  * @effort is used up.
@@ -423,7 +424,7 @@ bool swrr_seq_mark(struct swrr_seq *seq)
  * @seq: the sequence
  *
  * Return: what is to be put into @seen of each active server that has room, and
- * then, if there is one, into that of @seq: so all others are set aside.
+ * then, if there is one, given to swrr_seq_set_aside().
  */
 u16 swrr_seq_search(struct swrr_seq *seq)
 {
@@ -441,14 +442,28 @@ u16 swrr_seq_search(struct swrr_seq *seq)
 }
 
 /**
+ * swrr_seq_set_aside() - end a search that found servers with room
+ * @seq: the sequence
+ * @seen: what swrr_seq_search() returned
+ *
+ * Who is set aside takes no turns even if it had all of this round already: so
+ * what comes round is never to have the round in it.
+ */
+void swrr_seq_set_aside(struct swrr_seq *seq, u16 seen)
+{
+	WRITE_ONCE(seq->seen, seen);
+	seq->mark = S64_MIN / 2;
+}
+
+/**
  * swrr_seq_take() - have a turn taken out of order
  * @seq: the sequence
  * @i: an active server whose window is open; or if there is none such, one of
  *	those that open next
  *
  * Which of the open ones is no matter, for time waits. But its entry among them
- * cannot be found, and so stays. Windows that should have opened before are those
- * of servers that were set aside.
+ * cannot be found, and so stays. Windows that should have opened before are
+ * those of servers that were set aside.
  */
 void swrr_seq_take(struct swrr_seq *seq, u32 i)
 {
@@ -465,8 +480,6 @@ void swrr_seq_take(struct swrr_seq *seq, u32 i)
 	server->early = !closed;
 	if (closed)
 		swrr_windows_add(seq, i);
-	/* what comes round is never to have this in it */
-	seq->mark = S64_MIN / 2;
 	if (seq->slot >= SLOT_REBASE)
 		swrr_seq_order(seq);
 }

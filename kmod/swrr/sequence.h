@@ -102,6 +102,7 @@ bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort);
 u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
 u16 swrr_seq_search(struct swrr_seq *seq);
+void swrr_seq_set_aside(struct swrr_seq *seq, u16 seen);
 void swrr_seq_take(struct swrr_seq *seq, u32 i);
 void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns);
 void swrr_seq_order(struct swrr_seq *seq);

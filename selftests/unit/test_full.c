@@ -275,6 +275,48 @@ static void test_soak(void)
 	verdict("flags, counters, thresholds and weights at random, seen at the next pick");
 }
 
+/* The picks of the @n servers from @from on since fleet_forget(). */
+static u64 picks_of(const struct fleet *f, u32 from, u32 n)
+{
+	u64 picks = 0;
+
+	for (u32 i = from; i < from + n; i++)
+		picks += f->server[i]->picks;
+	return picks;
+}
+
+/* Servers that a search sets aside when they have had their turns of a round: the round
+ * is not to be kept, with them in it, though all of the others end it as they began it.
+ */
+static void test_aside(void)
+{
+	struct fleet *f = fleet_load(set_equal(30, 1), 30);
+
+	fleet_skip(f, 4);
+	for (u32 i = 0; i < 30; i++)
+		set_full(f->server[i], true);
+	if (fleet_pick(f))
+		complain("all are full: somebody");
+	/* after a refusal, the first turn that is lost is enough for a search */
+	for (u32 i = 0; i < 30; i++)
+		set_full(f->server[i], i >= 4 && i < 22);
+	if (fleet_pick(f) != f->server[22])
+		complain("not the turn that was made already");
+	fleet_skip(f, 7);
+	for (u32 i = 4; i < 22; i++)
+		set_full(f->server[i], false);
+	fleet_forget(f);
+	fleet_skip(f, 36);
+	if (picks_of(f, 4, 18))
+		complain("%llu turns of servers that were set aside", picks_of(f, 4, 18));
+	shim_tick(1);
+	shim_run_work();
+	fleet_forget(f);
+	fleet_check_cycles(f, "all back");
+	fleet_close(f);
+	verdict("who is set aside has no turn before it is brought back, and then exact shares");
+}
+
 int main(void)
 {
 	ktap_start();
@@ -288,6 +330,7 @@ int main(void)
 	test_fill("flag-3, all connections count", IPPROTO_TCP, 0, TOTAL);
 	test_degrade();
 	test_alone();
+	test_aside();
 	test_soak();
 	module_unload();
 	verdict("nothing is left");
