@@ -366,6 +366,9 @@ bool swrr_seq_ready(struct swrr_seq *seq, u32 *effort)
  */
 bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort)
 {
+	/* once in 2^46 turns, unless slots pass unused */
+	if (unlikely(seq->slot >= SLOT_REBASE))
+		swrr_seq_order(seq);
 	while (!swrr_seq_ready(seq, effort)) {
 		if (!*effort || seq->next == SWRR_NOBODY)
 			return false;
@@ -480,8 +483,6 @@ void swrr_seq_take(struct swrr_seq *seq, u32 i)
 	server->early = !closed;
 	if (closed)
 		swrr_windows_add(seq, i);
-	if (seq->slot >= SLOT_REBASE)
-		swrr_seq_order(seq);
 }
 
 /**
