@@ -57,8 +57,9 @@ static __always_inline bool has_room(const struct ip_vs_dest *dest,
 }
 
 /* Server @i has room but takes no turns: the first such one after the rover. */
-static noinline void note_idle(const struct swrr_service *service, struct survey *found,
-		      struct ip_vs_dest *dest, u32 i)
+static noinline void note_idle(const struct swrr_service *service,
+			       struct survey *found, struct ip_vs_dest *dest,
+			       u32 i)
 {
 	if (found->idle &&
 	    (found->at > service->rover || i <= service->rover))
@@ -67,10 +68,10 @@ static noinline void note_idle(const struct swrr_service *service, struct survey
 	found->at = i;
 }
 
-/* @server has room and takes turns: none of those so far has a window earlier. */
+/* @server has room and takes turns: no window of those so far is earlier. */
 static void note_turn(const struct swrr_seq *seq, struct survey *found,
-		      struct ip_vs_dest *dest, const struct swrr_server *server,
-		      s64 *first)
+		      struct ip_vs_dest *dest,
+		      const struct swrr_server *server, s64 *first)
 {
 	*first = server->release > seq->slot ? server->release : S64_MIN;
 	found->turns = dest;
@@ -108,10 +109,11 @@ static __always_inline struct survey look_kept(struct swrr_service *service,
 }
 
 /*
- * While turns are made: who is full is set aside, and takes no turns from then on,
- * even if it is found to have room later: it is work that brings it back. All who
- * are full are, for those that were not would have the turns of the others as
- * soon as they have room. Of windows that are open, which one is no matter.
+ * While turns are made: who is full is set aside, and takes no turns from then
+ * on, even if it is found to have room later: it is work that brings it back.
+ * All who are full are, for those that were not would have the turns of the
+ * others as soon as they have room. Of windows that are open, which one is no
+ * matter.
  */
 static __always_inline struct survey look_made(struct swrr_service *service,
 					       struct swrr_table *table,
@@ -151,7 +153,7 @@ static __always_inline struct survey look(struct swrr_service *service,
 			       look_made(service, table, caps);
 }
 
-/* Compiled for each, for it is most of the work where there is no room at all. */
+/* Compiled for each, for it is most of the work where there is no room. */
 static struct survey survey(struct swrr_service *service,
 			    struct swrr_table *table, enum swrr_caps caps)
 {
@@ -188,8 +190,8 @@ static struct ip_vs_dest *unlisted(struct swrr_service *service,
 }
 
 /*
- * The first turn of a server with room in a part of a kept cycle, or @end. Four at
- * a time, for there may be a thousand.
+ * The first turn of a server with room in a part of a kept cycle, or @end. Four
+ * at a time, for there may be a thousand.
  */
 static u32 walk(struct swrr_table *table, u32 at, u32 end)
 {
@@ -207,9 +209,9 @@ static u32 walk(struct swrr_table *table, u32 at, u32 end)
 
 /*
  * The next turn of a server with room in a kept cycle. It may be almost a whole
- * cycle away, until full servers are parked. But who has turns in which block of
- * the cycle is known: so only what is left of the present block is walked, and
- * one more.
+ * cycle away, until full servers are parked. But who has turns in which block
+ * of the cycle is known: so only what is left of the present block is walked,
+ * and one more.
  */
 static u32 find_turn(struct swrr_table *table, u32 from, u64 blocks)
 {
@@ -288,8 +290,8 @@ static struct ip_vs_dest *take_from(struct swrr_service *service,
 /*
  * Look who has room; not at caps where all are at theirs and that is allowed:
  * then the one that lost its turn by its weight only has it after all.
- * Return: false if it has to be done again: a newer table has taken over, or who
- * was found has just been deleted.
+ * Return: false if it has to be done again: a newer table has taken over, or
+ * who was found has just been deleted.
  */
 static bool find_room(struct swrr_service *service, struct losses *losses,
 		      struct ip_vs_dest **dest)

@@ -161,7 +161,7 @@ static int fill(struct swrr_table *table, spinlock_t *lock, u32 *lost, u32 most)
  * ip_vs_swrr_schedule() does it by itself where there is a @period.
  *
  * Context: RCU read side, any CPU, with or without bottom halves.
- * Return: the server whose turn it is, or SWRR_NONE, SWRR_REPLACED or SWRR_BUSY.
+ * Return: the server whose turn it is; or SWRR_NONE, SWRR_REPLACED, SWRR_BUSY.
  */
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
 		    u32 most)

@@ -31,8 +31,8 @@ struct ip_vs_dest;
  * @period: @size once the cycle is kept: the turns repeat and nothing but
  *	@ticket and @dest changes any more; 0 until then
  * @mapped: @stored, and long for its servers: swrr_table_blocks() has a map
- * @block: binary logarithm of the turns in a block of the cycle; of blocks there
- *	are 64 at most, and one where there is no map
+ * @block: binary logarithm of the turns in a block of the cycle; of blocks
+ *	there are 64 at most, and one where there is no map
  * @turn: servers, turn t at t % @size
  * @dest: destinations, as in @seq, or &swrr_gone; behind them, where @mapped,
  *	of each server the blocks in which it has turns

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The windows of a sequence: those that are open, and those that are not yet.
+ * The windows of a sequence: those that are open, and the closed ones, which
+ * open later.
  *
  * What is asked is whose deadline is the earliest among the open ones. Closed
- * ones are in a search tree, ordered by the slot in which they open, by deadline
- * among those that open in the same one. So windows that open together, as many
- * as they may be, are a part of the tree that is in the right order already: it
- * is cut off as a whole, and its first one alone goes into the heap of deadlines.
- * When that one has its turn, the next of its part takes its place. So no turn
- * has more to do than another because many windows open at once.
+ * ones are in a search tree, ordered by the slot in which they open, by
+ * deadline among those that open in the same one. So windows that open
+ * together, as many as they may be, are a part of the tree that is in the right
+ * order already: it is cut off as a whole, and its first one alone goes into
+ * the heap of deadlines. When that one has its turn, the next of its part takes
+ * its place. So no turn has more to do than another because many windows open
+ * at once.
  *
- * Who is above whom in the tree is decided by ranks that depend on the servers
- * alone, at random, each rank half as frequent as the one below it: so the tree
- * is about as deep as one of servers added in random order (Tarjan, Levy, Timmel,
- * "Zip trees", 2019).
+ * Who is above whom in the tree is decided by ranks that depend on the places
+ * of the servers alone, as if at random, each rank half as frequent as the one
+ * below it: so the tree is about as deep as one of servers added in random
+ * order (Tarjan, Levy, Timmel, "Zip trees", 2019).
  *
- * Servers that are set aside stay where they are until they come up. And one that
- * has had a turn out of order (see swrr_seq_take()) may have an entry among the
- * open ones that is too early: it is moved when it comes up.
+ * Servers that are set aside stay where they are until they come up. And one
+ * that has had a turn out of order (see swrr_seq_take()) may have an entry
+ * among the open ones that is too early: it is moved when it comes up.
  */
 #include "windows.h"
 
@@ -264,7 +266,7 @@ void swrr_windows_drop(struct swrr_seq *seq)
 }
 
 /**
- * swrr_windows_move() - the server with the earliest deadline has another window
+ * swrr_windows_move() - who has the earliest deadline has another window
  * @seq: the sequence; a window is open
  */
 void swrr_windows_move(struct swrr_seq *seq)

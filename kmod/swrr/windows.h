@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The windows of a sequence: those that are open, and those that are not yet. */
+/* The windows of a sequence: those that are open, and the closed ones. */
 #ifndef _SWRR_WINDOWS_H
 #define _SWRR_WINDOWS_H
 

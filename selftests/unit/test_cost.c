@@ -9,8 +9,9 @@
 #define N 1000
 
 /* 16 turns, which may have to be made, and a pass over the servers: to see who has room,
- * which is all that a refusal takes; one that has it takes longer. 800 instructions are what a turn takes at its worst,
- * its share of the pick's other work and of turns made for later picks included.
+ * which is all that a refusal takes; one that has it takes longer. 800 instructions are
+ * what a turn takes at its worst, its share of the pick's other work and of turns made for
+ * later picks included.
  */
 static const unsigned long turns = 16 * 800, pass = 10 * N, roomy = 9;
 
@@ -30,7 +31,7 @@ static struct ip_vs_dest *no_schedule(struct ip_vs_service *svc, const struct sk
 }
 
 static noinline unsigned long counted_call(struct fleet *f, struct ip_vs_scheduler *sched,
-				  struct ip_vs_dest **dest)
+					   struct ip_vs_dest **dest)
 {
 	static struct ip_vs_iphdr iph;
 	unsigned long n;
