@@ -29,6 +29,7 @@
  * @idle: one of those that do not, because they were full; every search finds
  *	another one
  * @at: the index of @idle
+ * @better: what index another one would have to have at least
  * @first: the index of @turns: whose window is open, or is the next to open
  * @blocks: of a kept cycle, those in which they have turns
  */
@@ -36,6 +37,7 @@ struct survey {
 	struct ip_vs_dest	*turns;
 	struct ip_vs_dest	*idle;
 	u32			at;
+	u32			better;
 	u32			first;
 	u64			blocks;
 };
@@ -56,16 +58,19 @@ static __always_inline bool has_room(const struct ip_vs_dest *dest,
 	return !swrr_full(dest, caps);
 }
 
-/* Server @i has room but takes no turns: the first such one after the rover. */
-static noinline void note_idle(const struct swrr_service *service,
-			       struct survey *found, struct ip_vs_dest *dest,
-			       u32 i)
+/*
+ * Server @i has room but takes no turns. Wanted is the first such one after the
+ * rover, or else the first one. There may be a thousand, one as good as another.
+ */
+static __always_inline void note_idle(const struct swrr_service *service,
+				      struct survey *found,
+				      struct ip_vs_dest *dest, u32 i)
 {
-	if (found->idle &&
-	    (found->at > service->rover || i <= service->rover))
+	if (likely(i < found->better))
 		return;
 	found->idle = dest;
 	found->at = i;
+	found->better = i > service->rover ? U32_MAX : service->rover + 1;
 }
 
 /* @server has room and takes turns: no window of those so far is earlier. */

@@ -176,6 +176,40 @@ static void test_worst(void)
 	verdict("the worst pick at 1000 servers takes 16 turns and a pass over them, a refusal the pass");
 }
 
+/* Who was set aside has room again, and who had it is full, before work comes: those
+ * without turns are looked at, and every search finds another one of them.
+ */
+static void test_swap(const char *what, const u32 *w, u32 active)
+{
+	struct fleet *f = fleet_load(w, N);
+	unsigned long worst = 0;
+	struct ip_vs_dest *dest;
+
+	fleet_skip(f, 2000);
+	for (u32 i = 0; i < N; i++)
+		set_full(f->server[i], i >= active);
+	fleet_skip(f, 100);
+	for (u32 i = 0; i < N; i++)
+		set_full(f->server[i], i < active);
+	for (u32 t = 0; t < 5; t++) {
+		worst = max(worst, counted_pick(f, &dest));
+		if (!dest)
+			complain("%s: nobody", what);
+	}
+	note("%s: worst %lu instructions", what, worst);
+	check_steps(what, worst, turns + pass + (N - active) * roomy);
+	fleet_close(f);
+}
+
+static void test_swaps(void)
+{
+	seed(92);
+	test_swap("1000 up to 2^31 - 1, one with turns", set_random(N, INT_MAX), 1);
+	test_swap("1000 up to 2^31 - 1, twenty with turns", set_random(N, INT_MAX), 20);
+	test_swap("{2^31 - 1, 1 x 999}, half with turns", set_heavy(N, INT_MAX), N / 2);
+	verdict("a pick that finds only those without turns takes no longer");
+}
+
 /* Windows open one by one as a rule, but they can do so all at once. */
 static void test_rush(const char *what, const u32 *w, u32 full)
 {
@@ -240,6 +274,7 @@ int main(void)
 	module_load();
 	test_memoised();
 	test_worst();
+	test_swaps();
 	test_rushes();
 	module_unload();
 	verdict("nothing is left");
