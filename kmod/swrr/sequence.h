@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The order of turns among servers of given weights. Pure arithmetic: no
- * locks, no allocation, nothing of the kernel but its integer types, so the
+ * locks, no allocation, nothing of the kernel but types and macros, so the
  * same source is tested in user space.
  */
 #ifndef _SWRR_SEQUENCE_H
