@@ -54,8 +54,8 @@
  *   them (LRO)
  * @IPVS_FULLNAT_COUNT_ICMP_TO_CLIENT: ICMP errors about requests, translated
  * @IPVS_FULLNAT_COUNT_ICMP_TO_SERVER: ICMP errors about replies, translated
- * @IPVS_FULLNAT_COUNT_ICMP_BAD: ICMP errors dropped because they are cut off,
- *   their checksum is wrong, or their TTL ran out
+ * @IPVS_FULLNAT_COUNT_ICMP_BAD: ICMP errors dropped because they are cut off
+ *   or wrong, or their TTL ran out
  */
 enum ipvs_fullnat_counter {
 	IPVS_FULLNAT_COUNT_CREATED,
