@@ -227,9 +227,11 @@ def port_range(text):
         file.write(text)
 
 
-# the parts, and how many datagrams and seconds it takes to see all there is
+# the parts, and how many datagrams and seconds it takes to see most there is;
+# how many of the module's sentences that is, and by when all have been said
 
 LEAST, PATIENCE = 4000, 120
+MOST_SENTENCES, ALL_SAID = 40, 20000
 
 
 def part_alone(contract, seconds, seed, client, server):
@@ -256,8 +258,10 @@ def check_sentences(fuzz):
     for reason, count in fuzz.reasons.most_common():
         note(f"{count:6} {reason}")
     missing = sorted(own - told - set(UNPROVOKED))
-    if fuzz.count["steps"] < LEAST:
-        note(f"too slow to have come across {missing}")
+    if fuzz.count["steps"] >= LEAST and len(told) < MOST_SENTENCES:
+        fault(f"only {len(told)} sentences")
+    if fuzz.count["steps"] < ALL_SAID:
+        note(f"too few to have come across {missing}")
         missing = []
     for sentence in missing:
         fault(f"never said: {sentence}")
