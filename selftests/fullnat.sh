@@ -134,6 +134,18 @@ forward()
 		echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
+# stock_routes: so that stock forwarding works as well
+stock_routes()
+{
+	local name
+
+	forward "$director"
+	for name in "${servers[@]}"; do
+		ip -n "$name" route add 192.0.2.0/24 via "${NET}254"
+		ip -n "$name" route add 2001:db8:1::/64 via "${NET6}254"
+	done
+}
+
 # The director: VIPs and local addresses, strict about where packets come from;
 # nothing is forwarded.
 fullnat_director()

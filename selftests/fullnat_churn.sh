@@ -31,12 +31,7 @@ plan 9
 note "SEED=$SEED SECONDS=$DURATION"
 fullnat_topology 2 6
 still_group
-# so that stock forwarding works as well
-forward "$director"
-for server in "${servers[@]}"; do
-	ip -n "$server" route add 192.0.2.0/24 via "${NET}254"
-	ip -n "$server" route add 2001:db8:1::/64 via "${NET6}254"
-done
+stock_routes
 # longer than any answer takes on a busy machine; policies have shorter ones
 ipvs --set 20 4 60
 servers+=("$still" "$calm")

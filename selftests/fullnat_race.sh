@@ -42,12 +42,7 @@ note "SEED=$SEED SECONDS=$DURATION"
 SHARE=$(((DURATION + 4) / 5))
 fullnat_topology 2
 still_group
-# so that stock forwarding works as well
-forward "$director"
-for server in "${servers[@]}"; do
-	ip -n "$server" route add 192.0.2.0/24 via "${NET}254"
-	ip -n "$server" route add 2001:db8:1::/64 via "${NET6}254"
-done
+stock_routes
 # longer than any answer takes on a busy machine; policies have shorter ones
 ipvs --set 20 1 60
 # who sends faster than packets are worked off has none of others dropped
