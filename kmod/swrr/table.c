@@ -193,6 +193,25 @@ int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
 }
 
 /**
+ * swrr_table_find() - find a server
+ * @table: the table; NULL: there is none yet
+ * @dest: its destination
+ *
+ * Context: the table cannot be retired meanwhile.
+ * Return: the server's index; SWRR_NONE: it is not there.
+ */
+int swrr_table_find(const struct swrr_table *table,
+		    const struct ip_vs_dest *dest)
+{
+	u32 i;
+
+	for (i = 0; table && i < table->seq.servers; i++)
+		if (table->dest[i] == dest)
+			return i;
+	return SWRR_NONE;
+}
+
+/**
  * swrr_table_left() - take a turn that was made before
  * @table: the table; no cycle is kept
  *

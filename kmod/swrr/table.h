@@ -101,6 +101,8 @@ void swrr_snapshot_take(struct swrr_snapshot *snap,
 			struct swrr_table *table, spinlock_t *lock, s64 taken);
 int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
 		    u32 most);
+int swrr_table_find(const struct swrr_table *table,
+		    const struct ip_vs_dest *dest);
 int swrr_table_left(struct swrr_table *table);
 bool swrr_table_grant(struct swrr_table *table, u32 i);
 
