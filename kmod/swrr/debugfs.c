@@ -65,7 +65,7 @@ static void show_server(struct seq_file *seq, const struct ip_vs_service *svc,
 	show_lag(seq, server->lag);
 	seq_printf(seq, " %s %s %u\n",
 		   swrr_full(dest, swrr_caps(svc)) ? "yes" : "no",
-		   swrr_seq_parked(turns, server) ? "yes" : "no",
+		   swrr_seq_parked(server) ? "yes" : "no",
 		   swrr_conns(dest, swrr_counts(svc)));
 }
 

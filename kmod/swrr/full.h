@@ -89,10 +89,24 @@ static inline bool swrr_closed(const struct ip_vs_dest *dest)
 static __always_inline bool swrr_full(const struct ip_vs_dest *dest,
 				      enum swrr_caps caps)
 {
-	if (caps != SWRR_CAP_NONE &&
-	    swrr_conns(dest, caps) >= (u32)atomic_read(&dest->weight))
-		return true;
-	return swrr_closed(dest);
+	if (caps == SWRR_CAP_NONE)
+		return swrr_closed(dest);
+	/* who is quiesced is at its cap, which is 0 */
+	return (dest->flags & IP_VS_DEST_F_OVERLOAD) ||
+	       swrr_conns(dest, caps) >= (u32)atomic_read(&dest->weight);
+}
+
+/**
+ * swrr_has_room() - can this server take a turn?
+ * @dest: the server
+ * @caps: of its service
+ *
+ * Return: true if it is not full.
+ */
+static __always_inline bool swrr_has_room(const struct ip_vs_dest *dest,
+					  enum swrr_caps caps)
+{
+	return !swrr_full(dest, caps);
 }
 
 #endif /* _SWRR_FULL_H */

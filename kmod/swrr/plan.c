@@ -92,7 +92,7 @@ static bool was_parked(const struct swrr_table *table,
 		       const struct swrr_candidate *candidate)
 {
 	return candidate->old != SWRR_NEW_SERVER &&
-	       swrr_seq_parked(&table->seq, &table->seq.server[candidate->old]);
+	       swrr_seq_parked(&table->seq.server[candidate->old]);
 }
 
 /* Return: how many servers have room. */

@@ -16,31 +16,13 @@
 
 #include "full.h"
 #include "service.h"
+#include "survey.h"
 
 /* Turns that a connection may lose before it searches. */
-#define LOST_MAX	16
+#define LOST_MAX	12
 
 /* Parked servers that are looked at in a jiffy. */
-#define LOOK_MAX	256U
-
-/**
- * struct survey - which servers have room
- * @turns: one of those that take turns
- * @idle: one of those that do not, because they were full; every search finds
- *	another one
- * @at: the index of @idle
- * @better: what index another one would have to have at least
- * @first: the index of @turns: whose window is open, or is the next to open
- * @blocks: of a kept cycle, those in which they have turns
- */
-struct survey {
-	struct ip_vs_dest	*turns;
-	struct ip_vs_dest	*idle;
-	u32			at;
-	u32			better;
-	u32			first;
-	u64			blocks;
-};
+#define LOOK_MAX	64U
 
 /**
  * struct losses - the turns that a pick has lost so far
@@ -52,134 +34,6 @@ struct losses {
 	struct ip_vs_dest	*spare;
 };
 
-static __always_inline bool has_room(const struct ip_vs_dest *dest,
-				     enum swrr_caps caps)
-{
-	return !swrr_full(dest, caps);
-}
-
-/*
- * Server @i has room but takes no turns. Wanted is the first such one after the
- * rover, or else the first one. There may be a thousand, one as good as another.
- */
-static __always_inline void note_idle(const struct swrr_service *service,
-				      struct survey *found,
-				      struct ip_vs_dest *dest, u32 i)
-{
-	if (likely(i < found->better))
-		return;
-	found->idle = dest;
-	found->at = i;
-	found->better = i > service->rover ? U32_MAX : service->rover + 1;
-}
-
-/* @server has room and takes turns: no window of those so far is earlier. */
-static void note_turn(const struct swrr_seq *seq, struct survey *found,
-		      struct ip_vs_dest *dest,
-		      const struct swrr_server *server, s64 *first)
-{
-	*first = server->release > seq->slot ? server->release : S64_MIN;
-	found->turns = dest;
-	found->first = server - seq->server;
-}
-
-/* Of a kept cycle: fill in the map of who has room. */
-static __always_inline struct survey look_kept(struct swrr_service *service,
-					       struct swrr_table *table,
-					       enum swrr_caps caps)
-{
-	struct ip_vs_dest *const *end = table->dest + table->seq.servers;
-	u8 *room = swrr_table_room(table);
-	struct ip_vs_dest *const *at;
-	struct survey found = {};
-
-	for (at = table->dest; at != end; at++) {
-		struct ip_vs_dest *dest = READ_ONCE(*at);
-		u32 i = at - table->dest;
-
-		if (!has_room(dest, caps))
-			continue;
-		if (!table->seq.server[i].share) {
-			note_idle(service, &found, dest, i);
-			continue;
-		}
-		if (!found.turns)
-			memset(room, 0, table->seq.servers);
-		found.turns = dest;
-		room[i] = 1;
-		found.blocks |= table->mapped ?
-			swrr_table_blocks(table)[i] : 1;
-	}
-	return found;
-}
-
-/*
- * While turns are made: who is full is set aside, and takes no turns from then
- * on, even if it is found to have room later: it is work that brings it back.
- * All who are full are, for those that were not would have the turns of the
- * others as soon as they have room. Of windows that are open, which one is no
- * matter.
- */
-static __always_inline struct survey look_made(struct swrr_service *service,
-					       struct swrr_table *table,
-					       enum swrr_caps caps)
-{
-	struct swrr_seq *seq = &table->seq;
-	struct swrr_server *server = seq->server;
-	struct swrr_server *end = server + seq->servers;
-	struct ip_vs_dest *const *at = table->dest;
-	u16 seen = seq->seen, next = swrr_seq_search(seq);
-	struct survey found = {};
-	s64 first = S64_MAX;
-
-	for (; server != end; server++, at++) {
-		struct ip_vs_dest *dest = READ_ONCE(*at);
-
-		if (!has_room(dest, caps))
-			continue;
-		if (server->seen != seen) {
-			note_idle(service, &found, dest, server - seq->server);
-			continue;
-		}
-		WRITE_ONCE(server->seen, next);
-		if (server->release < first)
-			note_turn(seq, &found, dest, server, &first);
-	}
-	if (found.turns)
-		swrr_seq_set_aside(seq, next);
-	return found;
-}
-
-static __always_inline struct survey look(struct swrr_service *service,
-					  struct swrr_table *table,
-					  enum swrr_caps caps)
-{
-	return table->period ? look_kept(service, table, caps) :
-			       look_made(service, table, caps);
-}
-
-/* Compiled for each, for it is most of the work where there is no room. */
-static struct survey survey(struct swrr_service *service,
-			    struct swrr_table *table, enum swrr_caps caps)
-{
-	struct survey found;
-
-	lockdep_assert_held(&service->lock);
-	switch (caps) {
-	case SWRR_CAP_ACTIVE:
-		found = look(service, table, SWRR_CAP_ACTIVE);
-		break;
-	case SWRR_CAP_TOTAL:
-		found = look(service, table, SWRR_CAP_TOTAL);
-		break;
-	default:
-		found = look(service, table, SWRR_CAP_NONE);
-	}
-	if (found.idle)
-		service->rover = found.at;
-	return found;
-}
-
 /* A server that the table does not have, for want of memory. */
 static struct ip_vs_dest *unlisted(struct swrr_service *service,
 				   enum swrr_caps caps)
@@ -189,7 +43,7 @@ static struct ip_vs_dest *unlisted(struct swrr_service *service,
 	if (likely(!READ_ONCE(service->stale)))
 		return NULL;
 	list_for_each_entry_rcu(dest, &service->svc->destinations, n_list)
-		if (has_room(dest, caps))
+		if (swrr_has_room(dest, caps))
 			return dest;
 	return NULL;
 }
@@ -260,7 +114,7 @@ static struct ip_vs_dest *take_kept(struct swrr_service *service,
 /* Take a turn that was made already, or give one to the first with room. */
 static struct ip_vs_dest *take_made(struct swrr_service *service,
 				    struct swrr_table *table,
-				    const struct survey *found,
+				    const struct swrr_survey *found,
 				    enum swrr_caps caps)
 {
 	struct ip_vs_dest *dest;
@@ -269,7 +123,7 @@ static struct ip_vs_dest *take_made(struct swrr_service *service,
 	WRITE_ONCE(service->parked, true);
 	while ((i = swrr_table_left(table)) >= 0) {
 		dest = READ_ONCE(table->dest[i]);
-		if (has_room(dest, caps))
+		if (swrr_has_room(dest, caps))
 			return dest;
 		atomic64_inc(&service->given_up);
 	}
@@ -281,7 +135,7 @@ static struct ip_vs_dest *take_made(struct swrr_service *service,
 /* Return: NULL if a newer table has taken over, or the server was deleted. */
 static struct ip_vs_dest *take_from(struct swrr_service *service,
 				    struct swrr_table *table,
-				    const struct survey *found,
+				    const struct swrr_survey *found,
 				    enum swrr_caps caps)
 {
 	swrr_service_kick(service);
@@ -303,21 +157,21 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 {
 	struct swrr_table *table = rcu_dereference(service->table);
 	enum swrr_caps caps = swrr_caps(service->svc);
-	struct survey found;
+	struct swrr_survey found;
 
-	found = survey(service, table, caps);
+	found = swrr_survey(service, table, caps);
 	WRITE_ONCE(service->refusing, !found.turns && !found.idle);
 	if (service->refusing && caps != SWRR_CAP_NONE &&
 	    !(READ_ONCE(service->svc->flags) & SWRR_F_STRICT)) {
 		if (READ_ONCE(service->parked))
 			swrr_service_kick(service);
 		*dest = losses->spare;
-		if (losses->spare && has_room(losses->spare, SWRR_CAP_NONE)) {
+		if (losses->spare && swrr_has_room(losses->spare, SWRR_CAP_NONE)) {
 			losses->turns--;
 			return true;
 		}
 		caps = SWRR_CAP_NONE;
-		found = survey(service, table, caps);
+		found = swrr_survey(service, table, caps);
 	}
 	if (!found.turns && !found.idle) {
 		*dest = unlisted(service, caps);
@@ -331,16 +185,17 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 
 /*
  * Too many turns were lost. No table is replaced twice while the lock is held.
- * Return: false if another CPU has searched since @seen was read: the full ones
+ * Return: false if another CPU has searched since @searches was read: the full ones
  * have been set aside, so draw more turns.
  */
 static bool search(struct swrr_service *service, struct losses *losses,
-		   const u16 *seen, struct ip_vs_dest **dest)
+		   const u16 *searches, struct ip_vs_dest **dest)
 {
 	bool done = true;
 
 	spin_lock_bh(&service->lock);
-	if (seen && *seen != rcu_dereference(service->table)->seq.seen) {
+	if (searches &&
+	    *searches != rcu_dereference(service->table)->seq.searches) {
 		done = false;
 	} else {
 		while (!find_room(service, losses, dest))
@@ -368,8 +223,8 @@ static void check_parked(struct swrr_service *service,
 	for (i = min(servers, LOOK_MAX); i; i--) {
 		if (++at >= servers)
 			at = 0;
-		if (swrr_seq_parked(&table->seq, &table->seq.server[at]) &&
-		    has_room(READ_ONCE(table->dest[at]), caps)) {
+		if (swrr_seq_parked(&table->seq.server[at]) &&
+		    swrr_has_room(READ_ONCE(table->dest[at]), caps)) {
 			spin_lock_bh(&service->lock);
 			swrr_service_kick(service);
 			spin_unlock_bh(&service->lock);
@@ -382,7 +237,7 @@ static void check_parked(struct swrr_service *service,
 static void lose(struct losses *losses, struct ip_vs_dest *dest)
 {
 	losses->turns++;
-	if (!losses->spare && has_room(dest, SWRR_CAP_NONE))
+	if (!losses->spare && swrr_has_room(dest, SWRR_CAP_NONE))
 		losses->spare = dest;
 }
 
@@ -406,7 +261,7 @@ static struct ip_vs_dest *draw(struct swrr_service *service,
 			continue;
 		check_parked(service, table);
 		dest = READ_ONCE(table->dest[i]);
-		if (has_room(dest, caps))
+		if (swrr_has_room(dest, caps))
 			return dest;
 		lose(losses, dest);
 	}
@@ -418,11 +273,11 @@ static struct ip_vs_dest *overflow(struct ip_vs_service *svc,
 {
 	struct swrr_service *service = svc->sched_data;
 	struct ip_vs_dest *dest;
-	u16 seen;
+	u16 searches;
 
-	seen = READ_ONCE(rcu_dereference(service->table)->seq.seen);
+	searches = READ_ONCE(rcu_dereference(service->table)->seq.searches);
 	dest = draw(service, losses, LOST_MAX);
-	if (!dest && !search(service, losses, &seen, &dest)) {
+	if (!dest && !search(service, losses, &searches, &dest)) {
 		dest = draw(service, losses, losses->turns + LOST_MAX);
 		if (!dest)
 			search(service, losses, NULL, &dest);
@@ -448,7 +303,7 @@ static noinline struct ip_vs_dest *judge(struct ip_vs_service *svc,
 {
 	struct losses losses = {};
 
-	if (has_room(dest, swrr_caps(svc)))
+	if (swrr_has_room(dest, swrr_caps(svc)))
 		return dest;
 	lose(&losses, dest);
 	return overflow(svc, &losses);

@@ -288,7 +288,7 @@ void swrr_seq_order(struct swrr_seq *seq)
 		rebase(seq);
 	swrr_windows_clear(seq);
 	for (i = 0; i < seq->servers; i++)
-		if (swrr_seq_active(seq, &seq->server[i]))
+		if (swrr_seq_active(&seq->server[i]))
 			swrr_windows_add(seq, i);
 }
 
@@ -309,7 +309,7 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 
 	seq->slot = 0;
 	seq->shift = 0;
-	seq->seen = 1;
+	seq->searches = 0;
 	set_shares(seq);
 	if (!edited)
 		fit_in(seq);
@@ -318,7 +318,7 @@ void swrr_seq_start(struct swrr_seq *seq, bool edited)
 	for (i = 0; i < seq->servers; i++) {
 		struct swrr_server *server = &seq->server[i];
 
-		server->seen = server->share ? seq->seen : 0;
+		server->active = server->share;
 		server->rank = swrr_windows_rank(i);
 		if (server->share)
 			set_window(seq, server);
@@ -344,7 +344,7 @@ bool swrr_seq_ready(struct swrr_seq *seq, u32 *effort)
 		u32 i = swrr_windows_first(seq);
 		const struct swrr_server *server = &seq->server[i];
 
-		if (!swrr_seq_active(seq, server))
+		if (!swrr_seq_active(server))
 			swrr_windows_drop(seq);
 		else if (server->release > seq->slot)
 			swrr_windows_move(seq);
@@ -372,7 +372,7 @@ bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort)
 	while (!swrr_seq_ready(seq, effort)) {
 		if (!*effort || seq->next == SWRR_NOBODY)
 			return false;
-		if (swrr_seq_active(seq, &seq->server[seq->next])) {
+		if (swrr_seq_active(&seq->server[seq->next])) {
 			seq->slot = seq->server[seq->next].release;
 			if (seq->slot >= SLOT_REBASE)
 				rebase(seq);
@@ -423,38 +423,17 @@ bool swrr_seq_mark(struct swrr_seq *seq)
 }
 
 /**
- * swrr_seq_search() - begin to tell who has room
+ * swrr_seq_searched() - end a search that set servers aside
  * @seq: the sequence
- *
- * Return: what is to be put into @seen of each active server that has room, and
- * then, if there is one, given to swrr_seq_set_aside().
- */
-u16 swrr_seq_search(struct swrr_seq *seq)
-{
-	u32 i;
-
-	if (likely(seq->seen != U16_MAX))
-		return seq->seen + 1;
-	for (i = 0; i < seq->servers; i++) {
-		struct swrr_server *server = &seq->server[i];
-		bool active = swrr_seq_active(seq, server);
-
-		WRITE_ONCE(server->seen, active ? U16_MAX : 0);
-	}
-	return 1;
-}
-
-/**
- * swrr_seq_set_aside() - end a search that found servers with room
- * @seq: the sequence
- * @seen: what swrr_seq_search() returned
  *
  * Who is set aside takes no turns even if it had all of this round already: so
  * what comes round is never to have the round in it.
  */
-void swrr_seq_set_aside(struct swrr_seq *seq, u16 seen)
+void swrr_seq_searched(struct swrr_seq *seq)
 {
-	WRITE_ONCE(seq->seen, seen);
+	u16 searches = seq->searches + 1;
+
+	WRITE_ONCE(seq->searches, searches ? searches : 1);
 	seq->mark = S64_MIN / 2;
 }
 

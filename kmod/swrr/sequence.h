@@ -32,7 +32,7 @@
  * @residue: the part of @lag too fine for @release and @rest, 32 binary places
  * @left: links the windows, as they are in windows.c
  * @right: likewise
- * @seen: it takes turns while this is as in the sequence
+ * @active: it takes turns: it has a share, and was not full at a search
  * @rank: places the window among others
  * @parked: takes no turn from the start on, because it is full
  * @back: was parked up to this start
@@ -52,7 +52,7 @@ struct swrr_server {
 	s32	residue;
 	u16	left;
 	u16	right;
-	u16	seen;
+	bool	active;
 	u8	rank;
 	u8	parked : 1;
 	u8	back : 1;
@@ -75,7 +75,7 @@ struct swrr_server {
  * @open: how many keys there are in @heap
  * @next: whose window opens next
  * @later: the root of the tree of those that open after it
- * @seen: counts the searches for servers with room
+ * @searches: counts those that set servers aside; 0: none has
  * @pass: counts the rounds, each of which begins with swrr_seq_mark()
  */
 struct swrr_seq {
@@ -91,7 +91,7 @@ struct swrr_seq {
 	u16	open;
 	u16	next;
 	u16	later;
-	u16	seen;
+	u16	searches;
 	u8	pass;
 };
 
@@ -101,8 +101,7 @@ bool swrr_seq_ready(struct swrr_seq *seq, u32 *effort);
 bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort);
 u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
-u16 swrr_seq_search(struct swrr_seq *seq);
-void swrr_seq_set_aside(struct swrr_seq *seq, u16 seen);
+void swrr_seq_searched(struct swrr_seq *seq);
 void swrr_seq_take(struct swrr_seq *seq, u32 i);
 void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns);
 void swrr_seq_order(struct swrr_seq *seq);
@@ -110,39 +109,35 @@ s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
 
 /**
  * swrr_seq_active() - does this server take turns?
- * @seq: the sequence
  * @server: the server
  *
  * Return: true if it has a share, and has not been full at any search.
  */
-static inline bool swrr_seq_active(const struct swrr_seq *seq,
-				   const struct swrr_server *server)
+static inline bool swrr_seq_active(const struct swrr_server *server)
 {
-	return READ_ONCE(server->seen) == READ_ONCE(seq->seen);
+	return READ_ONCE(server->active);
 }
 
 /**
  * swrr_seq_parked() - does it take none because it is full?
- * @seq: the sequence
  * @server: the server
  *
  * Return: true if it would have a share, but was parked or set aside.
  */
-static inline bool swrr_seq_parked(const struct swrr_seq *seq,
-				   const struct swrr_server *server)
+static inline bool swrr_seq_parked(const struct swrr_server *server)
 {
-	return server->weight && !swrr_seq_active(seq, server);
+	return server->weight && !swrr_seq_active(server);
 }
 
 /**
- * swrr_seq_searched() - has a search set servers aside?
- * @seq: the sequence
+ * swrr_seq_set_aside() - have a full server take no turns from now on
+ * @server: the server
  *
- * Return: true if one may have.
+ * Its window stays until it comes up. swrr_seq_searched() must follow.
  */
-static inline bool swrr_seq_searched(const struct swrr_seq *seq)
+static inline void swrr_seq_set_aside(struct swrr_server *server)
 {
-	return READ_ONCE(seq->seen) != 1;
+	WRITE_ONCE(server->active, false);
 }
 
 /**

@@ -73,7 +73,7 @@ static void fill_table(struct swrr_table *table, const struct swrr_plan *plan,
 			continue;
 		was = &snap->server[candidate->old];
 		server->lag = was->lag;
-		server->back = swrr_seq_parked(&snap->seq, was);
+		server->back = swrr_seq_parked(was);
 	}
 	swrr_seq_start(&table->seq, plan->edited);
 }
@@ -89,9 +89,9 @@ static void settle(struct swrr_table *table, const struct swrr_plan *plan,
 		u32 old = plan->candidate[i].old;
 
 		if (old == SWRR_NEW_SERVER ||
-		    !swrr_seq_active(&table->seq, &table->seq.server[i]) ||
-		    !swrr_seq_active(&snap->seq, &snap->server[old]) ||
-		    !swrr_seq_active(&now->seq, &now->server[old]))
+		    !swrr_seq_active(&table->seq.server[i]) ||
+		    !swrr_seq_active(&snap->server[old]) ||
+		    !swrr_seq_active(&now->server[old]))
 			continue;
 		swrr_seq_adjust(&table->seq, i, now->server[old].lag -
 						snap->server[old].lag);
@@ -120,7 +120,7 @@ static void publish(struct swrr_service *service, const struct swrr_plan *plan,
 
 	spin_lock_bh(&service->lock);
 	WRITE_ONCE(service->parked,
-		   plan->parked || swrr_seq_searched(&table->seq));
+		   plan->parked || READ_ONCE(table->seq.searches));
 	if (old && snap->ticket < taken)
 		settle(table, plan, snap, now);
 	swrr_table_settled(table);

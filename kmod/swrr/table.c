@@ -299,7 +299,7 @@ static void count_turns(struct swrr_seq *seq, const u16 *turn, u32 size,
 	for (; from < to; from++) {
 		struct swrr_server *owner = &seq->server[turn[from % size]];
 
-		if (swrr_seq_active(seq, owner))
+		if (swrr_seq_active(owner))
 			owner->lag += sign * SWRR_ONE_TURN;
 	}
 }
@@ -346,7 +346,7 @@ void swrr_snapshot_take(struct swrr_snapshot *snap,
 	for (i = 0; i < servers; i++) {
 		struct swrr_server *server = &snap->server[i];
 
-		if (swrr_seq_active(&snap->seq, server))
+		if (swrr_seq_active(server))
 			server->lag = swrr_seq_lag(&snap->seq, i, ahead);
 		else if (server->weight)
 			server->lag = 0;

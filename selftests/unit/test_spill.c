@@ -20,7 +20,7 @@ struct spill {
 	bool by_cap;		/* full by weight, not by threshold */
 	u32 delay, waited;	/* picks until work runs */
 	u32 tick;		/* picks a jiffy */
-	bool loose;		/* runs may be somewhat longer than steady ones */
+	bool loose;		/* runs may be longer than steady ones */
 	u32 period;		/* of the pattern */
 	u64 sum;
 };
@@ -216,6 +216,18 @@ static u64 steady_run(const u32 *weight, u32 n)
 	return run;
 }
 
+/* No run is longer of servers that stay within a turn of their shares. */
+static u64 exact_run(const u32 *weight, u32 n)
+{
+	u64 sum = 0, most = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		sum += weight[i];
+		most = max(most, (u64)weight[i]);
+	}
+	return (2 * sum - 1) / (sum - most);
+}
+
 struct figures {
 	double back_above;	/* of those that come back, from then on */
 	double above, below;	/* of all, once what was parked is back too */
@@ -290,8 +302,8 @@ static void run_return(struct spill *s, u32 flappers, u64 before, u64 during)
 		if (complaints())
 			break;
 	}
-	/* a set has other orders as exact as the steady one, with somewhat longer runs */
-	if (run > steady + (s->loose ? 1 + steady / 2 : 0))
+	/* a small set has other orders as exact as the steady one, with longer runs */
+	if (run > (s->loose ? exact_run(s->weight, s->n) : steady))
 		complain("%s, %u back after %llu + %llu, delay %u, tick %u: a run of %llu, steady %llu",
 			 set_name(s->weight, s->n), flappers, before, during, s->delay,
 			 s->tick, run, steady);
