@@ -95,7 +95,6 @@ struct swrr_seq {
 	u8	pass;
 };
 
-u64 swrr_seq_divisor(u64 divisor, u32 weight);
 void swrr_seq_start(struct swrr_seq *seq, bool edited);
 bool swrr_seq_ready(struct swrr_seq *seq, u32 *effort);
 bool swrr_seq_skip(struct swrr_seq *seq, u32 *effort);
@@ -103,9 +102,7 @@ u32 swrr_seq_next(struct swrr_seq *seq);
 bool swrr_seq_mark(struct swrr_seq *seq);
 void swrr_seq_searched(struct swrr_seq *seq);
 void swrr_seq_take(struct swrr_seq *seq, u32 i);
-void swrr_seq_adjust(struct swrr_seq *seq, u32 i, s64 turns);
 void swrr_seq_order(struct swrr_seq *seq);
-s64 swrr_seq_lag(const struct swrr_seq *seq, u32 i, s64 ahead);
 
 /**
  * swrr_seq_active() - does this server take turns?

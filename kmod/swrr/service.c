@@ -18,6 +18,7 @@
 #include <net/ip_vs.h>
 
 #include "debugfs.h"
+#include "lag.h"
 #include "plan.h"
 #include "service.h"
 
@@ -43,7 +44,7 @@ static struct swrr_table *make_table(const struct swrr_plan *plan)
 
 		if (candidate->parked)
 			continue;
-		divisor = swrr_seq_divisor(divisor, candidate->weight);
+		divisor = swrr_lag_divisor(divisor, candidate->weight);
 		sum += candidate->weight;
 	}
 	if (divisor)
@@ -93,7 +94,7 @@ static void settle(struct swrr_table *table, const struct swrr_plan *plan,
 		    !swrr_seq_active(&snap->server[old]) ||
 		    !swrr_seq_active(&now->server[old]))
 			continue;
-		swrr_seq_adjust(&table->seq, i, now->server[old].lag -
+		swrr_lag_adjust(&table->seq, i, now->server[old].lag -
 						snap->server[old].lag);
 	}
 	swrr_seq_order(&table->seq);

@@ -19,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "lag.h"
 #include "table.h"
 
 /* Turns that are made at a time, at most. */
@@ -347,7 +348,7 @@ void swrr_snapshot_take(struct swrr_snapshot *snap,
 		struct swrr_server *server = &snap->server[i];
 
 		if (swrr_seq_active(server))
-			server->lag = swrr_seq_lag(&snap->seq, i, ahead);
+			server->lag = swrr_lag_read(&snap->seq, i, ahead);
 		else if (server->weight)
 			server->lag = 0;
 	}
