@@ -15,13 +15,14 @@ an error about a reply, for the server. What traffic.py knows, this knows too.
 import contextlib
 import errno
 import os
+import random
 import select
 import socket
 import struct
 
 import netns
 from packets import (
-    Packet, address, checksum, message, ones_sum, packet, pseudo)
+    Packet, address, checksum, fragments, message, ones_sum, packet, pseudo)
 from sockets import DEADLINE, make_socket
 from traffic import Traffic, main
 
@@ -147,7 +148,7 @@ class Router:
     """Sees the packets that come to one of its devices, and sends errors."""
 
     def __init__(self, namespace, family, device):
-        self.family = family
+        self.namespace, self.family, self.piece = namespace, family, 0
         with netns.inside(namespace):
             self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
             self.tap.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
@@ -169,11 +170,28 @@ class Router:
             self.tap.recv(ROOM)
 
     def send(self, target, kind, code, rest, quoted, spoil=0):
+        if self.piece:
+            self.send_pieces(target, (kind, code, rest), quoted)
+            return
         data = struct.pack("!BBH", kind, code, 0) + rest + quoted
         if self.family == socket.AF_INET:
             check = checksum(data) ^ spoil
             data = data[:2] + struct.pack("!H", check) + data[4:]
         self.icmp.sendto(data, (target, 0))
+
+    def send_pieces(self, target, head, quoted):
+        """An error in fragments."""
+        with netns.inside(self.namespace):
+            raw = socket.socket(self.family, socket.SOCK_RAW,
+                                socket.IPPROTO_RAW)
+            probe = make_socket(self.family, socket.SOCK_DGRAM)
+        with raw, probe:
+            probe.connect((target, 1))
+            ends = address(probe.getsockname()[0]), address(target)
+            whole = packet(ends, self.icmp.proto, message(ends, head, quoted))
+            number = random.getrandbits(16)
+            for piece in fragments(whole, number or 1, self.piece):
+                raw.sendto(piece, (target, 0))
 
     def send_expired(self, source, target, quoted):
         """An error whose TTL is 0."""
@@ -242,6 +260,11 @@ class Errors(Traffic):
     def do_clear(self):
         for thing in list(self.ends.values()) + list(self.taps.values()):
             thing.clear()
+
+    def do_pieces(self, size):
+        """Routers send errors in fragments of this size, or, 0, whole ones."""
+        for router in self.taps.values():
+            router.piece = int(size)
 
     def do_headers(self, switch):
         """Options of IP, or of the destination, in what both ends send."""

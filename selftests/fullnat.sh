@@ -211,10 +211,10 @@ fullnat_service()
 	virtual_service "$1" "$service" "$SCHED" "$4"
 }
 
-# count_of NAME KIND SERVICE: what fnatctl says that it has counted
+# count_of NAME KIND SERVICE [-6]: what fnatctl says that it has counted
 count_of()
 {
-	fnatctl stats show "$2" "$3" | awk -v name="$1" '
+	fnatctl stats show "${@:2}" | awk -v name="$1" '
 		$1 == name { print $2; found = 1 }
 		END { if (!found) print "no counter " name }'
 }

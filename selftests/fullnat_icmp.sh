@@ -14,6 +14,8 @@
 . "$HERE/fullnat.sh"
 
 PORT=9 REAL_PORT=1009
+# of a service by mark; the director has other addresses alone
+ELSEWHERE=192.0.2.50 ELSEWHERE6=2001:db8:1::50
 
 start_errors()
 {
@@ -35,7 +37,7 @@ relayed()
 	local name
 
 	for name in icmp-to-client icmp-to-server icmp-bad; do
-		count_of "$name" -u "$service"
+		count_of "$name" "${policy[@]}"
 	done | paste -sd' '
 }
 
@@ -43,7 +45,7 @@ relayed()
 family()
 {
 	address=$1
-	service=$(service_of "$1" "$PORT")
+	service=$(service_of "$1" "$PORT") policy=(-u "$service")
 	case $1 in
 	*:*)
 		version=IPv6 kinds=14 least=48 headers=48 lies=10 lengths=$((16 << 24))
@@ -112,6 +114,80 @@ forged()
 		assert_eq "relayed" "30 30 14" "$(relayed)"
 		result "$version: an error with a wrong checksum is dropped"
 	fi
+	pieces
+}
+
+pieces()
+{
+	local side before
+
+	read -ra before <<<"$(relayed)"
+	traffic pieces 24
+	for side in far near; do
+		right yes forge "$side" 3 1 0 1000
+		right yes lies "$side"
+	done
+	assert_eq "relayed" \
+		"$((before[0] + 2)) $((before[1] + 2)) $((before[2] + lies))" \
+		"$(relayed)"
+	right "there back" still
+	result "$version: errors in fragments"
+}
+
+# elsewhere LIES: what comes back to the address of a service by mark is
+# forwarded, and so many lies about it are dropped
+elsewhere()
+{
+	local size
+
+	case $version in
+	IPv4) address=$ELSEWHERE policy=(-f 7) ;;
+	IPv6) address=$ELSEWHERE6 policy=(-f 7 -6) ;;
+	esac
+	right up flow "$address" "$PORT" "$REAL_PORT"
+	for size in 0 24; do
+		fnatctl stats reset "${policy[@]}"
+		traffic pieces "$size"
+		right yes forge near 3 1 0 1000
+		right yes lies near
+		assert_eq "relayed" "0 2 $1" "$(relayed)"
+	done
+	right "there back" still
+	result "$version: errors that are forwarded, in fragments as well"
+}
+
+# by_mark: such a service, of either family
+by_mark()
+{
+	forward "$director"
+	ip -n "$near" -batch - <<-END
+		route add $ELSEWHERE via 192.0.2.254
+		route add $ELSEWHERE6 via 2001:db8:1::254
+	END
+	on "$director" nft -f - <<-END || die "nft does not mark"
+		table inet marks {
+			chain prerouting {
+				type filter hook prerouting priority mangle
+				ip daddr $ELSEWHERE udp dport $PORT meta mark set 7
+				ip6 daddr $ELSEWHERE6 udp dport $PORT meta mark set 7
+			}
+		}
+	END
+	ip -n "$director" -6 rule add fwmark 7 lookup 100
+	ip -n "$director" -batch - <<-END
+		rule add fwmark 7 lookup 100
+		route add local 0.0.0.0/0 dev lo table 100
+		route add local ::/0 dev lo table 100
+	END
+	fnatctl service add -f 7 --laddr "$(laddr 1)" || die "cannot add a policy"
+	fnatctl service add -f 7 -6 --laddr "$(laddr6 1)" ||
+		die "cannot add a policy"
+	ipvs -R <<-END || die "cannot add a service by mark"
+		-A -f 7 -s $SCHED
+		-A -f 7 -6 -s $SCHED
+		-a -f 7 -r ${NET}1:$REAL_PORT -m
+		-a -f 7 -6 -r [${NET6}1]:$REAL_PORT -m
+	END
 }
 
 # Time exceeded at every hop
@@ -220,7 +296,7 @@ unreachable()
 
 require_fullnat veth nft_reject_inet
 require ethtool nft
-plan 21
+plan 25
 fullnat_routed_topology
 on "$client" ethtool -K eth0 tx off >/dev/null
 on "$server" ethtool -K eth0 tx off >/dev/null
@@ -243,3 +319,9 @@ for family in "$VIP" "$VIP6"; do
 	too_big
 	unreachable
 done
+
+by_mark
+family "$VIP"
+elsewhere 5
+family "$VIP6"
+elsewhere 4

@@ -10,12 +10,13 @@ import struct
 from collections import namedtuple
 
 from packets import (
-    datagram, message, ones_sum, packet, pseudo, segment, with_check)
+    FRAGMENT, datagram, fragment, message, ones_sum, packet, pseudo, segment,
+    with_check)
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 FIN, SYN, RST, PUSH, ACK = 1, 2, 4, 8, 16
 MARK = b"mArK"
-HOP, ROUTING, FRAGMENT, AH, NONE, TARGET = 0, 43, 44, 51, 59, 60
+HOP, ROUTING, AH, NONE, TARGET = 0, 43, 51, 59, 60
 EXTENSIONS = HOP, ROUTING, FRAGMENT, AH, TARGET
 # what no host may say at random, lest the neighbours are forgotten
 NEIGHBOURS = range(130, 138)
@@ -409,19 +410,7 @@ class Forge:
         if self.chance(0.6):
             draw.shuffle(pieces)
         number = draw.getrandbits(32)
-        hostile.wire = [self.fragment(hostile.whole, number, *piece)
-                        for piece in pieces] or [hostile.whole]
-
-    @staticmethod
-    def fragment(whole, number, at, piece, more):
-        if whole[0] >> 4 == 6:
-            head = struct.pack("!BBHI", whole[6], 0, at | more, number)
-            return packet((whole[8:24], whole[24:40]), FRAGMENT, piece,
-                          whole[7], head)
-        data = packet((whole[12:16], whole[16:20]), whole[9], piece, whole[8])
-        data = data[:4] + struct.pack("!HH", number & 0xffff,
-                                      more << 13 | at // 8) + data[8:]
-        return with_check(b"", data[:20], 10) + data[20:]
+        hostile.wire = [fragment(hostile.whole, number, *piece) for piece in pieces] or [hostile.whole]
 
     # ICMP
 
@@ -450,9 +439,8 @@ class Forge:
             number = draw.getrandbits(32)
             if half:
                 hostile.wire = [
-                    self.fragment(whole, number, 0, whole[at:at + half], True),
-                    self.fragment(whole, number, half, whole[at + half:],
-                                  False)]
+                    fragment(whole, number, 0, whole[at:at + half], True),
+                    fragment(whole, number, half, whole[at + half:], False)]
 
     def quote(self, flow, six):
         draw = self.random

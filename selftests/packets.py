@@ -4,6 +4,9 @@
 import ipaddress
 import struct
 
+# the header of a fragment, in IPv6
+FRAGMENT = 44
+
 
 def ones_sum(data):
     """Sum of 16-bit words in ones' complement."""
@@ -73,6 +76,26 @@ def packet(ends, protocol, payload, ttl=64, middle=b""):
                          size + len(payload), 0, 0, ttl, protocol, 0)
     header += b"".join(ends) + middle
     return with_check(b"", header, 10) + payload
+
+
+def fragment(whole, number, at, piece, more):
+    """Of an IP packet without options; at: offset of the piece."""
+    if whole[0] >> 4 == 6:
+        head = struct.pack("!BBHI", whole[6], 0, at | more, number)
+        return packet((whole[8:24], whole[24:40]), FRAGMENT, piece,
+                      whole[7], head)
+    data = packet((whole[12:16], whole[16:20]), whole[9], piece, whole[8])
+    data = data[:4] + struct.pack("!HH", number & 0xffff,
+                                  more << 13 | at // 8) + data[8:]
+    return with_check(b"", data[:20], 10) + data[20:]
+
+
+def fragments(whole, number, size):
+    """All of them, in order; size: a multiple of 8."""
+    payload = whole[40 if whole[0] >> 4 == 6 else 20:]
+    return [fragment(whole, number, at, payload[at:at + size],
+                     at + size < len(payload))
+            for at in range(0, len(payload), size)]
 
 
 class Packet:

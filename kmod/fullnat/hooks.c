@@ -11,6 +11,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/skbuff.h>
 #include <net/ip.h>
+#include <net/ip_vs.h>
 #include <net/ipv6.h>
 
 #include "hooks.h"
@@ -62,16 +63,38 @@ static unsigned int hook6(void *priv, struct sk_buff *skb,
 	return fnat_reply6(skb, state->net, protocol, offset);
 }
 
-/* ICMP for a service by mark need not be addressed to this host */
+/* Does IPVS look at what is forwarded? */
+static bool is_watched(struct net *net)
+{
+	struct netns_ipvs *ipvs = net_ipvs(net);
+
+	return ipvs->enable && !sysctl_backup_only(ipvs);
+}
+
+/*
+ * ICMP for a service by mark need not be addressed to this host. IPVS would
+ * gather its fragments, and tell the real server what we would not: we gather
+ * them before it does.
+ */
 static unsigned int forward4(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	if (likely(ip_hdr(skb)->protocol != IPPROTO_ICMP) ||
-	    skb->ipvs_property || ip_is_fragment(ip_hdr(skb)))
+	if (likely(ip_hdr(skb)->protocol != IPPROTO_ICMP) || skb->ipvs_property)
 		return NF_ACCEPT;
+	if (unlikely(ip_is_fragment(ip_hdr(skb)))) {
+		if (!is_watched(state->net))
+			return NF_ACCEPT;
+		/* it waits for the others, or is gone */
+		if (ip_defrag(state->net, skb, IP_DEFRAG_VS_FWD))
+			return NF_STOLEN;
+	}
 	return fnat_icmp(skb, state->net, AF_INET, ip_hdrlen(skb));
 }
 
+/*
+ * The fragments of IPv6 were gathered before they were routed, as long as IPVS
+ * has a service; it drops an error that says to be one.
+ */
 static unsigned int forward6(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
