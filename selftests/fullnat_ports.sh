@@ -328,6 +328,7 @@ assert_answers 16 own_alive
 traffic own_close
 knob "$director" ipv4/ip_local_port_range "30020 30047"
 assert_ok "4 ports are left" busywait only 30016 30019
+assert_eq "used" "$(laddr 1) 4/4" "$(used -t "$VIP:80")"
 before=$(counts no-port -t "$VIP:80")
 traffic syn 1
 assert_counts_soon "no-port" -t "$VIP:80" $((before + 1))
@@ -341,6 +342,12 @@ knob "$director" ipv4/ip_local_port_range "32768 60999"
 assert_answers "10 good" open 10
 assert_answers yes unique
 assert_answers 16 alive
+assert_eq "used" "$(laddr 1) 16/16" "$(used -t "$VIP:80")"
+# some that are busy are covered, and count no longer
+knob "$director" ipv4/ip_local_port_range "30020 30047"
+assert_eq "used" "$(laddr 1) 6/6" "$(used -t "$VIP:80")"
+assert_answers 16 alive
+knob "$director" ipv4/ip_local_port_range "32768 60999"
 traffic reset
 result "changed later, the sysctls count"
 

@@ -182,7 +182,7 @@ static int put_laddr(struct sk_buff *skb, const struct fnat_net *fn,
 	return err ?: nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_SESSIONS,
 				  fnat_counters_sessions(laddr->counters)) ?:
 		      nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_LIMIT,
-				  pool->ports) ?:
+				  fnat_ports_limit(fn->net, pool)) ?:
 		      nla_put_u32(skb, IPVS_FULLNAT_A_LADDR_USED, used) ?:
 		      nla_put_u64_64bit(skb, IPVS_FULLNAT_A_LADDR_NO_PORT,
 					values[IPVS_FULLNAT_COUNT_NO_PORT],

@@ -81,20 +81,32 @@ static unsigned long bits(int first, int last)
 	return first > last ? 0 : GENMASK(last, first);
 }
 
+/* The ports of a word from @low to @high that are not reserved. */
+static __always_inline unsigned long
+their_bits(const struct net *net, int low, int high, u32 word)
+{
+	const unsigned long *reserved = net->ipv4.sysctl_local_reserved_ports;
+	int base = word * BITS_PER_LONG;
+	unsigned long theirs;
+
+	theirs = bits(low - base, high - base);
+	if (unlikely(theirs))
+		theirs &= ~(reserved ? reserved[word] : 0);
+	return theirs;
+}
+
+static unsigned long busy_bits(const struct fnat_ports *ports, u32 word)
+{
+	const unsigned long *chunk = ports->chunk[word / CHUNK_WORDS];
+
+	return chunk ? chunk[word % CHUNK_WORDS] : 0;
+}
+
 /* The ports of a word that are ours, and not busy. */
 static unsigned long open_bits(const struct fnat_ports *ports, u32 word)
 {
-	const unsigned long *reserved =
-		ports->pair.net->ipv4.sysctl_local_reserved_ports;
-	const unsigned long *chunk = ports->chunk[word / CHUNK_WORDS];
-	int base = word * BITS_PER_LONG;
-	unsigned long busy, theirs;
-
-	busy = chunk ? chunk[word % CHUNK_WORDS] : 0;
-	theirs = bits(ports->low - base, ports->high - base);
-	if (unlikely(theirs))
-		theirs &= ~(reserved ? reserved[word] : 0);
-	return ~(busy | theirs);
+	return ~(busy_bits(ports, word) |
+		 their_bits(ports->pair.net, ports->low, ports->high, word));
 }
 
 /* The ports of a word that are of a range. */
@@ -368,6 +380,46 @@ static u32 busy_in_pool(const struct fnat_ports *ports,
 	return busy;
 }
 
+/*
+ * How many ports of a pool the director's own sockets have come to take; of
+ * these, those that are busy, if there is a port map.
+ */
+static u32 lost(struct net *net, const struct fnat_pool *pool,
+		const struct fnat_ports *ports)
+{
+	u32 i, word, count = 0;
+	int low, high;
+
+	inet_get_local_port_range(net, &low, &high);
+	for (i = 0; i < pool->ranges; i++) {
+		int first = max_t(int, low, pool->range[i].first);
+		int last = min_t(int, high, pool->range[i].last);
+
+		for (word = WORD(first); first <= last && word <= WORD(last);
+		     word++) {
+			unsigned long theirs = their_bits(net, first, last, word);
+
+			if (ports)
+				theirs &= busy_bits(ports, word);
+			count += hweight_long(theirs);
+		}
+	}
+	return count;
+}
+
+/**
+ * fnat_ports_limit() - how many ports of a pool there are
+ * @net: the namespace
+ * @pool: whose ranges
+ *
+ * Context: process.
+ * Return: those that the director's own sockets do not take by now.
+ */
+u32 fnat_ports_limit(struct net *net, const struct fnat_pool *pool)
+{
+	return pool->ports - lost(net, pool, NULL);
+}
+
 /**
  * fnat_ports_used() - how much of a local address is in use
  * @net: the namespace
@@ -377,9 +429,9 @@ static u32 busy_in_pool(const struct fnat_ports *ports,
  *
  * Context: process or softirq.
  * Return: ports of these ranges that are busy with the real server that has
- * most of them; never more than there are.
+ * most of them; as fnat_ports_limit() counts them, so never more than that.
  */
-u32 fnat_ports_used(const struct net *net, u8 af,
+u32 fnat_ports_used(struct net *net, u8 af,
 		    const union nf_inet_addr *laddr,
 		    const struct fnat_pool *pool)
 {
@@ -395,7 +447,8 @@ u32 fnat_ports_used(const struct net *net, u8 af,
 		    pair->af != af || !nf_inet_addr_cmp(&pair->laddr, laddr))
 			continue;
 		spin_lock_bh(&ports->lock);
-		used = max(used, busy_in_pool(ports, pool));
+		used = max(used, busy_in_pool(ports, pool) -
+				 lost(net, pool, ports));
 		spin_unlock_bh(&ports->lock);
 	}
 	rcu_read_unlock();

@@ -216,7 +216,8 @@ int fnat_ports_take(struct fnat_ports *ports, const struct fnat_pool *pool);
 int fnat_ports_keep(struct fnat_ports *ports, u16 port);
 void fnat_ports_give(struct fnat_ports *ports, u16 port);
 void fnat_ports_trim(struct fnat_ports *ports);
-u32 fnat_ports_used(const struct net *net, u8 af,
+u32 fnat_ports_limit(struct net *net, const struct fnat_pool *pool);
+u32 fnat_ports_used(struct net *net, u8 af,
 		    const union nf_inet_addr *laddr,
 		    const struct fnat_pool *pool);
 
