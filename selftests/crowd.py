@@ -606,7 +606,14 @@ class Crowd:
 
     def do_forge_reset(self):
         """Resets of the held ones, with numbers that are not theirs."""
-        self.forge(RST, [call.sock.getsockname()[1] for call in self.held])
+        self.forge(RST, self.held_ports())
+
+    def do_forge_blank(self):
+        """Segments without a flag, likewise."""
+        self.forge(0, self.held_ports())
+
+    def held_ports(self):
+        return [call.sock.getsockname()[1] for call in self.held]
 
     def forge(self, flags, ports):
         address = self.sources[0]

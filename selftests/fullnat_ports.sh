@@ -68,7 +68,7 @@ exact()
 }
 
 require_fullnat ip_vs_rr bridge
-plan 22
+plan 23
 fullnat_topology 2
 dir=$(mktemp -d)
 defer rm -rf "$dir"
@@ -231,6 +231,22 @@ traffic syn 1
 assert_counts_soon "no-port" -t "$VIP:80" 1
 assert_answers 2 alive
 result "a forged reset does not give a port away while the connection goes on"
+
+# IPVS takes that for the end as well
+closed()
+{
+	[ "$(ipvs -Lnc | grep -c " CLOSE .*$VIP:80 ")" -eq 2 ]
+}
+
+traffic reset
+assert_answers "2 good" open 2
+before=$(counts no-port -t "$VIP:80")
+traffic forge_blank
+assert_ok "closed" busywait closed
+traffic syn 1
+assert_counts_soon "no-port" -t "$VIP:80" $((before + 1))
+assert_answers 2 alive
+result "nor does a forged segment without flags"
 
 traffic forge_reset
 assert_answers "2 good" open 2
