@@ -22,7 +22,8 @@ import struct
 
 import netns
 from packets import (
-    Packet, address, checksum, fragments, message, ones_sum, packet, pseudo)
+    Packet, address, checksum, datagram, fragments, message, ones_sum, packet,
+    pseudo)
 from sockets import DEADLINE, make_socket
 from traffic import Traffic, main
 
@@ -382,6 +383,14 @@ class Errors(Traffic):
                             target, after.data)
         router.send(target, *head, after.data)
         return self.verdict(side, head, before.with_ttl(after.ttl).data)
+
+    def do_unknown(self, port):
+        """An error about a reply to a port that the client has not sent from."""
+        me, other = self.faces("far")
+        ends, protocol = (other, me), socket.IPPROTO_UDP
+        quoted = packet(ends, protocol, datagram(
+            ends, (self.target[1], int(port)), b"unknown"))
+        self.taps["near", "reply"].send(self.target[0], 3, 1, bytes(4), quoted)
 
     def do_zero(self, side):
         """An error about a datagram whose checksum came out as 0, so that it

@@ -115,6 +115,33 @@ forged()
 		result "$version: an error with a wrong checksum is dropped"
 	fi
 	pieces
+	errors_begin
+}
+
+# created COUNT: has the service had so many sessions?
+created()
+{
+	[ "$(count_of created "${policy[@]}")" = "$1" ]
+}
+
+# With schedule_icmp IPVS has errors begin connections, which it translates in
+# its own way. Others are translated as ever.
+errors_begin()
+{
+	local side before
+
+	before=$(count_of created "${policy[@]}")
+	traffic unknown 7
+	scheduled 1
+	traffic unknown 8
+	assert_ok "an error begins a connection" busywait created $((before + 1))
+	for side in far near; do
+		right yes forge "$side" 3 1 0 1000
+		right yes lies "$side"
+	done
+	scheduled 0
+	assert_ok "no other does" created $((before + 1))
+	result "$version: errors about sessions, with schedule_icmp=1"
 }
 
 pieces()
@@ -131,6 +158,7 @@ pieces()
 		"$((before[0] + 2)) $((before[1] + 2)) $((before[2] + lies))" \
 		"$(relayed)"
 	right "there back" still
+	traffic pieces 0
 	result "$version: errors in fragments"
 }
 
@@ -228,6 +256,14 @@ narrow()
 	link "$@" 1500
 }
 
+# scheduled 0|1: may errors begin connections?
+scheduled()
+{
+	# shellcheck disable=SC2016 # the inner shell's
+	on "$director" sh -c 'echo "$1" >/proc/sys/net/ipv4/vs/schedule_icmp' \
+		sh "$1"
+}
+
 # forget: the MTUs of paths
 forget()
 {
@@ -296,7 +332,7 @@ unreachable()
 
 require_fullnat veth nft_reject_inet
 require ethtool nft
-plan 25
+plan 27
 fullnat_routed_topology
 on "$client" ethtool -K eth0 tx off >/dev/null
 on "$server" ethtool -K eth0 tx off >/dev/null
