@@ -43,6 +43,7 @@ TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 REPAIR_OFF, SEND_QUEUE = -1, 2
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
 TCP_CLOSE = 7
+TCP_FASTOPEN_CONNECT = 30
 PR_SET_PDEATHSIG = 1
 
 
@@ -364,7 +365,7 @@ class Crowd:
         self.sources, self.next_source, self.sport = [], 0, 0
         self.held, self.own, self.last = [], [], Tally()
         self.said = []
-        self.numbers = "plain"
+        self.numbers, self.early = "plain", False
         self.isn = 1 << 31
         self.flood = self.thread = self.flooded = None
 
@@ -409,6 +410,10 @@ class Crowd:
         """The client's port from now on; 0: any."""
         self.sport = int(port)
 
+    def do_early(self, switch):
+        """Connections of the client begin with data in their SYN."""
+        self.early = switch == "on"
+
     def do_numbers(self, how):
         """Sequence numbers and timestamps of the client from now on.
 
@@ -437,6 +442,8 @@ class Crowd:
         sock = socket.socket(family_of(target[0]), self.kind)
         if self.sport:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.early:
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
         if self.sources:
             self.next_source = (self.next_source + 1) % len(self.sources)
             sock.bind((self.sources[self.next_source], self.sport))
