@@ -213,7 +213,7 @@ unload_new()
 			rmmod "$name" 2>/dev/null || busy=1
 			;;
 		ipip | ip_tunnel | tunnel* | ip6_tunnel | bridge | stp | llc | \
-		veth | nf_* | nft_* | nfnetlink | libcrc32c | crc32c_*)
+		veth | vrf | nf_* | nft_* | nfnetlink | libcrc32c | crc32c_*)
 			rmmod "$name" 2>/dev/null
 			;;
 		esac
