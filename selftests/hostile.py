@@ -273,12 +273,14 @@ class Forge:
         if hostile.flow.lives:
             return
         data = bytearray(hostile.whole)
+        ports = upper(hostile.whole)[1]
         # not of the mark
-        size = upper(hostile.whole)[1] + \
-            (8 if hostile.flow.protocol == UDP else 20)
+        size = ports + (8 if hostile.flow.protocol == UDP else 20)
         # nor of its source: nobody else is there to get an answer
         source = range(12, 16) if data[0] >> 4 == 4 else range(8, 24)
-        places = [at for at in range(size) if at not in source]
+        # nor of its ports, which may become those of who must live
+        places = [at for at in range(size) if at not in source and
+                  not ports <= at < ports + 4]
         for at in self.random.sample(places, self.random.randint(1, 6)):
             data[at] ^= 1 << self.random.randrange(8)
         if data[0] >> 4 == 4:
