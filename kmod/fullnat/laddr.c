@@ -276,14 +276,3 @@ int fnat_laddr_usable(struct net *net, u8 af, const union nf_inet_addr *addr,
 		return usable4(net, addr->ip, extack);
 	return usable6(net, &addr->in6, extack);
 }
-
-/**
- * fnat_laddr_sessions() - how many sessions of an address live
- * @laddr: the address
- *
- * Context: any.
- */
-u32 fnat_laddr_sessions(const struct fnat_laddr *laddr)
-{
-	return fnat_counters_sessions(laddr->counters);
-}

@@ -46,7 +46,6 @@ void fnat_laddrs_forget(struct fnat_net *fn);
 int fnat_laddr_usable(struct net *net, u8 af, const union nf_inet_addr *addr,
 		      struct netlink_ext_ack *extack);
 bool fnat_laddr_is_local4(struct net *net, __be32 addr);
-u32 fnat_laddr_sessions(const struct fnat_laddr *laddr);
 
 /**
  * fnat_laddr_get() - take another reference
