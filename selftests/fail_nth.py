@@ -186,11 +186,19 @@ def part_namespaces(injector):
     """A namespace comes into being, or not."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
+    def unshare():
+        try:
+            checked(LIBC.unshare(CLONE_NEWNET))
+        except OSError as no:
+            # other parts of the kernel have other words for it
+            if no.errno in (errno.EINVAL, errno.ENODEV):
+                no.errno = errno.ENOMEM
+            raise
+
     def after(_number, _, error):
         if not error:
             checked(LIBC.setns(home, CLONE_NEWNET))
-    injector.each("unshare", lambda: checked(LIBC.unshare(CLONE_NEWNET)),
-                  after=after, first=4)
+    injector.each("unshare", unshare, after=after, first=4)
 
 
 # IPVS, with the scheduler

@@ -18,7 +18,9 @@ machine_for() { # RELEASE
 		;;
 	*-coverage-*)
 		slower=2
-		append+=' 8250.nr_uarts=1'
+		# who may not share a cache of objects with others makes its own,
+		# and can be refused that
+		append+=' 8250.nr_uarts=1 slab_nomerge'
 		;;
 	esac
 }
