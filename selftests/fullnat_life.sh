@@ -114,7 +114,7 @@ sessions()
 
 require_fullnat ip_vs_rr bridge
 require rmmod modprobe modinfo
-plan 11
+plan 12
 make_director
 assert_ok "unload it" rmmod "$MODULE"
 USERS=$(users)
@@ -124,6 +124,28 @@ assert_ok "fnatctl has it loaded" loaded "$MODULE"
 assert_unloads "never used"
 assert_nothing_left "never used"
 result "loaded and unloaded: nothing is left"
+
+for bits in 7 25; do
+	assert_fails "session_tab_bits=$bits" \
+		modprobe "$MODULE" "session_tab_bits=$bits"
+	assert_match "kernel log" "session_tab_bits=$bits: give 8 to 24" \
+		"$(kernel_log | grep "$MODULE: " | tail -n 1)"
+	assert_fails "session_tab_bits=$bits: loaded" loaded "$MODULE"
+done
+# 256 lists for 400 sessions
+assert_ok "modprobe" modprobe "$MODULE" session_tab_bits=8
+assert_eq "parameter" 8 \
+	"$(cat "/sys/module/$MODULE/parameters/session_tab_bits")"
+policies
+traffic to "$VIP" 80
+assert_answers "400 good" open 400
+assert_answers 400 alive
+assert_match "flush" '^400 sessions flushed' "$(fnatctl session flush)"
+no_policies
+assert_unloads "with a small table"
+traffic reset
+assert_nothing_left "with a small table"
+result "session_tab_bits: wrong ones are refused, the least one works"
 
 modprobe "$MODULE"
 policies
