@@ -109,6 +109,14 @@ class Director(Fullnat):
                 fault(f"{what}: changed something")
 
 
+class Narrow(Director):
+    """With little room for what it is told at a time."""
+    room = 4096
+
+    def receive(self):
+        return genl.messages(self.socket.recv(self.room))
+
+
 def ip(*words):
     subprocess.run(["ip", *words], check=True)
 
@@ -759,6 +767,18 @@ def test_dump(kernel):
                 if genl.T_SERVICE in one]
     own = [unpacked(one[genl.T_LADDR]) for one in data if genl.T_LADDR in one]
     same("counters of services", kernel.names(), services)
+    # buffers end in the midst of policies, wherever that is
+    given = [[(2000 * n, 2000 * n + 9) for n in range(1, 2 + i * 7 // 3 % 4)]
+             for i in range(400)]
+    kernel.ask(RESTORE, flag(REPLACE), *[
+        nest(POLICY, service(TCP, VIP, 1 + i), laddr(HOME),
+             *[ports(*one) for one in ranges])
+        for i, ranges in enumerate(given)])
+    narrow = Narrow()
+    for narrow.room in range(4096, 8000, 500):
+        same(f"ports, by {narrow.room} bytes", given, [
+            [range_of(one) for one in every(data, PORTS)]
+            for data in narrow.dump(SERVICE_GET)])
     same("counters of addresses", sorted(set(a for a, _ in found)),
          sorted(own))
 
