@@ -134,6 +134,17 @@ forward()
 		echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 }
 
+# offload on|off: what both ends send has its checksums by the last device, or
+# complete ones
+offload()
+{
+	local name
+
+	for name in "$client" "${servers[@]}"; do
+		on "$name" ethtool -K eth0 tx "$1" >/dev/null
+	done
+}
+
 # stock_routes: so that stock forwarding works as well
 stock_routes()
 {

@@ -85,15 +85,6 @@ snmp()
 		END { print sum + 0 }' /proc/net/snmp /proc/net/snmp6
 }
 
-# offload on|off: checksums by the last device, or complete ones
-offload()
-{
-	on "$client" ethtool -K eth0 tx "$1" >/dev/null
-	for server in "${servers[@]}"; do
-		on "$server" ethtool -K eth0 tx "$1" >/dev/null
-	done
-}
-
 # zeros ADDRESS NAME
 zeros()
 {
