@@ -219,7 +219,8 @@ class Errors(Traffic):
         super().__init__(client, director, server)
         self.names = {"client": client, "near": near, "far": far,
                       "server": server}
-        self.ends, self.taps, self.peer = {}, {}, None
+        self.ends, self.taps = {}, {}
+        self.peer = self.passed = None
 
     def do_flow(self, address_, port, real):
         """A new flow: sockets connected to each other. The real server has a
@@ -333,6 +334,17 @@ class Errors(Traffic):
             return f"no: quotes {error.quoted[:60].hex()}, " \
                 f"not {expected[:60].hex()}"
         return "yes"
+
+    def do_pass(self, side):
+        """A datagram, for `complain`."""
+        self.do_clear()
+        _, self.passed = self.emit(side, 20)
+
+    def do_complain(self, side):
+        """A router sends an error about it; nobody waits for that."""
+        router = self.taps[side, self.roles(side)[2]]
+        router.send(socket.inet_ntop(router.family, self.passed.source), 3, 1,
+                    bytes(4), self.passed.data)
 
     def do_forge_all(self, side):
         """Every type and code of error that there is."""

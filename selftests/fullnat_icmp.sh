@@ -16,6 +16,8 @@
 PORT=9 REAL_PORT=1009
 # of a service by mark; the director has other addresses alone
 ELSEWHERE=192.0.2.50 ELSEWHERE6=2001:db8:1::50
+# to whom errors of that side go
+declare -A ways
 
 start_errors()
 {
@@ -51,6 +53,8 @@ family()
 		version=IPv6 kinds=14 least=48 headers=48 lies=10 lengths=$((16 << 24))
 		near_address=2001:db8:c::254 far_address=${NET6}254
 		own=$CLIENT6 real=${NET6}1 local=$(laddr6 1)
+		ways=([far]="2001:db8:c::/64 via 2001:db8:1::1"
+			[near]="${NET6}/64 via ${LOCAL6}1")
 		exceeded="EHOSTUNREACH 3/0" refused="ECONNREFUSED 1/4"
 		big="EMSGSIZE 2/0 1400"
 		;;
@@ -58,6 +62,8 @@ family()
 		version=IPv4 kinds=22 least=28 headers=28 lies=12 lengths=$((32 << 16))
 		near_address=203.0.113.254 far_address=${NET}254
 		own=$CLIENT real=${NET}1 local=$(laddr 1)
+		ways=([far]="203.0.113.0/24 via 192.0.2.1"
+			[near]="${NET}0/24 via ${LOCAL}1")
 		exceeded="EHOSTUNREACH 11/0" refused="ECONNREFUSED 3/3"
 		big="EMSGSIZE 3/4 1400"
 		;;
@@ -218,6 +224,31 @@ by_mark()
 	END
 }
 
+# no_route COUNT: so many have been dropped for that
+no_route()
+{
+	[ "$(count_of no-route -u "$service")" -eq "$1" ]
+}
+
+# The director knows no way to the one who is to hear of it
+no_way()
+{
+	local side count=0
+
+	for side in far near; do
+		traffic pass "$side"
+		# shellcheck disable=SC2086 # words
+		ip -n "$director" route del ${ways[$side]} || die "no way to delete"
+		traffic complain "$side"
+		count=$((count + 1))
+		busywait no_route "$count" || fault "$side: not counted"
+		# shellcheck disable=SC2086 # words
+		ip -n "$director" route add ${ways[$side]} || die "no way to add"
+		right yes forge "$side" 3 1
+	done
+	result "$version: errors that have no way are dropped, and counted"
+}
+
 # Time exceeded at every hop
 hops()
 {
@@ -332,10 +363,9 @@ unreachable()
 
 require_fullnat veth nft_reject_inet
 require ethtool nft
-plan 27
+plan 29
 fullnat_routed_topology
-on "$client" ethtool -K eth0 tx off >/dev/null
-on "$server" ethtool -K eth0 tx off >/dev/null
+offload off
 for family in "$VIP" "$VIP6"; do
 	family "$family"
 	for kind in -u -t; do
@@ -351,6 +381,7 @@ start_errors
 for family in "$VIP" "$VIP6"; do
 	family "$family"
 	forged
+	no_way
 	hops
 	too_big
 	unreachable
