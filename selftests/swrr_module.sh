@@ -11,6 +11,8 @@
 . "$(dirname "$0")/lib.sh"
 
 MODULE=ip_vs_$SCHED
+# of the same length
+OTHER=${MODULE%?}X
 DEBUG=/sys/kernel/debug/$MODULE
 
 gone()
@@ -44,13 +46,13 @@ shown()
 	sed -n "s/^$1 //p" "$FILE"
 }
 
-require ip ipvsadm modprobe rmmod
+require ip ipvsadm insmod modinfo modprobe rmmod
 require_modules ip_vs "$MODULE"
 if loaded "$MODULE"; then
 	rmmod "$MODULE" 2>/dev/null || skip_all "$MODULE is in use"
 	defer modprobe "$MODULE"
 fi
-plan 15
+plan 17
 topology 1 3
 start_traffic traffic.py
 
@@ -105,6 +107,14 @@ ${NET}3:53 1 +0.000 no no 0" "$(grep "^$NET" "$FILE" | sort)"
 		"$(grep "^${NET}1:" "$FILE")"
 	result "debugfs: turns given up, who is full"
 
+	virtual_service -t "[$VIP6]:80" "$SCHED" 2,1
+	FILE=$DEBUG/${inode//[^0-9]/}-tcp-[$VIP6]:80
+	assert_eq "servers" "[${NET6}1]:80 2 +0.000 no no 0
+[${NET6}2]:80 1 +0.000 no no 0" "$(grep "^\[$NET6" "$FILE" | sort)"
+	ipvs -D -t "[$VIP6]:80"
+	result "debugfs: IPv6"
+
+	FILE=$DEBUG/${inode//[^0-9]/}-udp-$VIP:54
 	ipvs -D -u "$VIP:54"
 	assert_fails "the file of a deleted service" test -e "$FILE"
 	ipvs -D -u "$VIP:53"
@@ -112,7 +122,8 @@ ${NET}3:53 1 +0.000 no no 0" "$(grep "^$NET" "$FILE" | sort)"
 	assert_fails "the folder of an unloaded module" test -e "$DEBUG"
 	result "debugfs: gone with the service, and with the module"
 else
-	for n in "debugfs: turns" "debugfs: given up" "debugfs: gone"; do
+	for n in "debugfs: turns" "debugfs: given up" "debugfs: IPv6" \
+		"debugfs: gone"; do
 		skip "$n" "no debugfs"
 	done
 fi
@@ -171,6 +182,26 @@ its_order abcdefghijklmno 5,1,1 3
 ipvs -D -u "$VIP:53"
 assert_ok "rmmod" rmmod "$MODULE"
 result "also= with 15 characters is a name"
+
+# The scheduler's own name is taken: by this module with another name.
+
+file=$(mktemp)
+defer rm -f "$file"
+sed "s/$MODULE/$OTHER/g" "$(modinfo -n "$MODULE")" >"$file"
+defer rmmod "$OTHER"
+assert_ok "modprobe" modprobe "$MODULE"
+assert_fails "insmod" insmod "$file"
+assert_fails "insmod also=other" insmod "$file" also=other
+assert_ok "not loaded" gone "$OTHER"
+assert_fails "-s other" ipvs -A -u "$VIP:53" -s other
+its_order "$SCHED" 5,1,1 3
+ipvs -D -u "$VIP:53"
+assert_ok "rmmod" rmmod "$MODULE"
+assert_ok "insmod also=other" insmod "$file" also=other
+its_order other 5,1,1 3
+ipvs -D -u "$VIP:53"
+assert_ok "rmmod" rmmod "$OTHER"
+result "a second $SCHED is refused, and its other name is free again"
 
 # The end of a namespace
 
