@@ -54,7 +54,7 @@ PORT=1000
 
 require ip ipvsadm nft
 require_modules ip_vs "ip_vs_$SCHED"
-plan 18
+plan 20
 topology 1 100
 start_traffic traffic.py
 on "$director" nft -f - <<-END
@@ -256,6 +256,40 @@ assert_traffic "1000 0 0" udp 1000
 assert_traffic yes cycles "$many"
 assert_traffic 1 run
 result "all of 100 back: exact cycles again"
+
+# Cycles that are kept, longer than what a search walks; and such as are not
+
+# rest_shares NAME WEIGHTS FULL: the first so many of them are full
+rest_shares()
+{
+	local servers left
+
+	read -ra servers <<<"${2//,/ }"
+	left=$(seq -s, $(($3 + 1)) ${#servers[@]})
+	limit "$2" 1 "$3" 1
+	assert_traffic "400 0 0" tcp 400
+	traffic counts "$3"
+	assert_match "connections of the limited" '^(1 ?)+$' "$REPLY"
+	assert_traffic "600 0 0" udp 600
+	assert_traffic yes absent "$(seq -s, "$3")"
+	assert_traffic yes shared "$2" "$left"
+	traffic finish
+	flood_until_return 0 1 $((3 * ${#servers[@]}))
+	assert_traffic yes modest "$2" "$(seq -s, "$3")"
+	result "$1: the others get the turns by weight, and who comes back its own"
+}
+
+long=$(weights 100 30 60 3)
+total=$((${long//,/+}))
+marked "$long"
+assert_traffic "$((2 * total)) 0 0" udp $((2 * total))
+assert_traffic yes cycles "$long"
+assert_traffic yes repeats "$long"
+rest_shares "97 of 100 full in a cycle of $total" "$long" 97
+
+huge=$(weights 60 900000 1000000 4)
+marked "$huge"
+rest_shares "50 of 60 full in a cycle of $((${huge//,/+}))" "$huge" 50
 
 heavy=10000,$(same 99 1)
 marked "$heavy"
