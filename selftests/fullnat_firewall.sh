@@ -22,7 +22,7 @@ FAR=203.0.113.9
 
 require_fullnat ip_vs_rr bridge nft_ct nft_masq br_netfilter
 require nft
-plan 10
+plan 11
 firewall_topology
 
 # Filters without states
@@ -194,6 +194,55 @@ busywait [ "$(counts no-route -t "$VIP:80")" -ge $((before + 2)) ] ||
 knob "$director" ipv4/conf/all/rp_filter 1
 traffic from "$CLIENT"
 result "policy routing; without a route, replies are dropped and counted"
+
+# IPsec
+
+# came COUNT: so many replies have come to the director
+came()
+{
+	[ "$(passed reply)" -ge "$1" ]
+}
+
+# forbidden ADDRESS CLIENT NETWORK: IPsec forbids what goes to the client, and
+# then what comes from the real servers
+forbidden()
+{
+	local service before
+
+	service=$(service_of "$1" 80)
+	traffic to "$1" 80
+	traffic from "$2"
+	before=$(counts no-route -t "$service")
+	ip -n "$director" xfrm policy add src "$1" dst "$2" dir out action block
+	traffic syn 2
+	assert_counts_soon "no-route" -t "$service" $((before + 2))
+	ip -n "$director" xfrm policy flush
+
+	rules <<-END
+		chain input {
+			type filter hook input priority filter;
+			tcp sport 80 counter name reply
+		}
+	END
+	before=$(counts reply-packets -t "$service")
+	ip -n "$director" xfrm policy add src "$3" dst "$3" dir in action block
+	traffic syn 2
+	busywait came 2 || fault "replies: $(passed reply)"
+	assert_counts "reply-packets" -t "$service" "$before"
+	ip -n "$director" xfrm policy flush
+	assert_answers "8 good" open 8
+	traffic close
+}
+
+if ip -n "$director" xfrm policy flush 2>/dev/null; then
+	forbidden "$VIP" "$CLIENT" "${NET}0/24"
+	forbidden "$VIP6" "$CLIENT6" "$NET6/64"
+	traffic from "$CLIENT"
+	rules </dev/null
+	result "IPsec: what its policies forbid goes neither way"
+else
+	skip "IPsec" "the kernel has none"
+fi
 
 # The bridge
 
