@@ -16,6 +16,7 @@
 
 # N ports are these
 N=24 PORTS=10000-10023
+MANY=4200 MANY_PORTS=8190-12389
 
 # all_ports FIRST LAST: one line of them
 all_ports()
@@ -72,6 +73,7 @@ plan 23
 fullnat_topology 2
 dir=$(mktemp -d)
 defer rm -rf "$dir"
+ulimit -n $((2 * MANY)) || die "a process cannot have so many sockets"
 start_crowd
 traffic up -t 80
 traffic up -u 53
@@ -175,6 +177,21 @@ traffic close
 ipvs -C
 fnatctl service del -u "$VIP:53"
 result "UDP: after --udp-timeout, as many again"
+
+# Whole parts of the map of ports are full
+
+policy -u "$VIP:53" "$(laddr 2)" "$MANY_PORTS"
+real_service -u "$VIP:53" 1
+assert_answers "$MANY good" open "$MANY"
+assert_answers yes unique
+assert_eq "used" "$(laddr 2) $MANY/$MANY" "$(used -u "$VIP:53")"
+traffic datagrams 1
+assert_counts_soon "no-port sessions" -u "$VIP:53" "1 $MANY"
+traffic close
+ipvs -C
+fnatctl service del -u "$VIP:53"
+fnatctl session flush >/dev/null
+result "UDP: $MANY ports, $MANY flows"
 
 # In what order
 
