@@ -678,6 +678,19 @@ class Crowd:
         self.own += tally.calls
         return str(tally)
 
+    def do_own_datagram(self, address, port):
+        """What a datagram of the director to a service of its own comes to."""
+        with netns.inside(self.director):
+            sock = socket.socket(family_of(address), socket.SOCK_DGRAM)
+        with sock:
+            sock.settimeout(DEADLINE)
+            sock.connect((address, int(port)))
+            sock.send(CLIENT)
+            try:
+                return str(ANSWER.unpack_from(sock.recv(CHUNK))[2])
+            except OSError as error:
+                return errno.errorcode.get(error.errno, "nothing")
+
     def do_own_laddrs(self):
         """Whom the real servers see of these."""
         return " ".join(sorted({call.laddr for call in self.own}))

@@ -615,15 +615,8 @@ result "1500 sessions: each is shown once"
 did service add "${web[@]}" --laddr "$L2"
 virtual_service "${web[@]}" "$SCHED" 1
 ipvs --start-daemon backup --mcast-interface cli
-on "$client" "$PYTHON" -SIc 'import socket, struct, sys
-# one connection, established, as version 1 of the protocol has it
-ends = [socket.inet_aton(end) for end in sys.argv[1:]]
-connection = struct.pack("!BBHIHHHHII", 0, 6, 36 | 0 << 12, 0, 1, 999, 80, 80,
-                         0, 100) + b"".join(ends)
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, ends[0])
-s.sendto(struct.pack("!BBHBbH", 0, 0, 8 + len(connection), 1, 1, 0) +
-         connection, ("224.0.0.81", 8848))' "$CLIENT" "$VIP" "${NET}1"
+on "$client" "$PYTHON" -sB "$HERE/sync.py" "$CLIENT" 999 "$VIP" 80 \
+	"${NET}1" 80
 synced()
 {
 	[ "$(sessions "${web[@]}")" -eq 1 ]

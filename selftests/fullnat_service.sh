@@ -70,7 +70,7 @@ links_back()
 
 require_fullnat ip_vs_rr bridge ipip ip_vs_ftp
 require nft
-plan 18
+plan 21
 fullnat_topology 3
 # the director serves a port, too, as number 4
 servers+=("$director")
@@ -245,6 +245,20 @@ traffic own_close
 assert_counts "created" -t "[$VIP6]:80" 6
 result "clients on the director"
 ipvs -C
+
+for address in "$VIP" "$VIP6"; do
+	service=$(service_of "$address" 9)
+	policy -u "$service" "$(pool "$address")" "$PORTS"
+	real_service -u "$service" 1
+	assert_answers ECONNREFUSED own_datagram "$address" 9
+	assert_counts "created icmp-to-client" -u "$service" "1 1"
+	traffic up -u 9 1
+	assert_answers 1 own_datagram "$address" 9
+	traffic down -u 9 1
+	fnatctl service del -u "$service"
+done
+ipvs -C
+result "clients on the director hear of errors"
 
 traffic up -t 82
 policy -t "$VIP:82" "$(laddr 1)" "$PORTS"
@@ -430,6 +444,49 @@ assert_counts "created" -t "$VIP:80" 5
 traffic close
 knob "$director" ipv4/ip_forward 0
 result "a policy after its service: what is there stays as it is"
+
+# What another director's sync daemon tells of gets its port from its first
+# packet: where there is none, or the real server is on this host
+
+# told LADDR PORT SERVER: the other one has a connection from port 2000
+told()
+{
+	ipvs -C
+	fnatctl session flush >/dev/null
+	policy -t "$VIP:82" "$1" "$2"
+	ipvs -A -t "$VIP:82" -s rr
+	ipvs -a -t "$VIP:82" -r "$3:82" -m
+	traffic to "$VIP" 82
+}
+
+tell()
+{
+	on "$client" "$PYTHON" -sB "$HERE/sync.py" "$CLIENT" 2000 "$VIP" 82 \
+		"$1" 82
+	assert_counts_soon "sessions" -t "$VIP:82" "$2"
+}
+
+traffic up -t 82
+ipvs --start-daemon backup --mcast-interface cli
+told "$(laddr 1)" 10000-10000 "${NET}1"
+assert_answers "1 good" open 1
+tell "${NET}1" 2
+assert_counts "no-port" -t "$VIP:82" 0
+before=$(counts request-packets -t "$VIP:82")
+traffic syn 1
+assert_counts_soon "no-port created request-packets" -t "$VIP:82" "1 2 $before"
+assert_answers 1 alive
+traffic reset
+result "a synced connection, and no port for it: dropped and counted"
+
+told "$(laddr 1)" "$PORTS" "${NET}254"
+tell "${NET}254" 1
+traffic syn 1
+assert_counts_soon "local-server request-packets" -t "$VIP:82" "1 0"
+assert_match "session show" "^tcp +$CLIENT:2000 .* - " \
+	"$(fnatctl session show -t "$VIP:82" | tail -n 1)"
+ipvs --stop-daemon backup
+result "a synced connection, and its real server is on this host: counted"
 
 assert_kernel_content
 result "the kernel has not complained"
