@@ -112,6 +112,9 @@ stateful()
 		}
 		chain forward {
 			type filter hook forward priority filter; policy drop;
+			# what a bridge floods when hosts look for others
+			ip daddr 224.0.0.0/4 accept
+			ip6 daddr ff00::/8 accept
 			counter name other
 		}
 		chain output {
