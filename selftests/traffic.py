@@ -182,6 +182,8 @@ class Traffic(Picks, Edits):
         """In a process of its own: send, and end."""
         with contextlib.suppress(OSError):
             client = self.udp_socket()
+            # it waits for the kernel to get rid of what it has sent
+            client.setblocking(True)
             for _ in range(count):
                 client.send(NUMBER.pack(0))
         os._exit(0)  # pylint: disable=protected-access
