@@ -20,7 +20,7 @@
 # for each of two real servers
 N=200
 FLOODED=20000-20199 SPARED=21000-21199
-ROUND=$((${SLOWER:-1} > 1 ? 600 : 2000))
+ROUND=$((SLOWER > 1 ? 600 : 2000))
 
 # services ADDRESS LADDR: the flooded ones, and one that has to be spared
 services()

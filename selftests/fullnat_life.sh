@@ -36,7 +36,7 @@ assert_busy()
 # assert_unloads NAME: within seconds
 assert_unloads()
 {
-	DEADLINE=15 busywait rmmod "$MODULE" 2>/dev/null ||
+	DEADLINE=$((15 * SLOWER)) busywait rmmod "$MODULE" 2>/dev/null ||
 		fault "$1: users: $(cat "/sys/module/$MODULE/refcnt")"
 	assert_fails "$1: loaded" loaded "$MODULE"
 }

@@ -19,8 +19,8 @@
 
 N=200 PORTS=10000-10199 COUNT=3000
 BYTES=3000000
-# milliseconds; the kernel sends a SYN again after 1000
-PATIENCE=500
+# milliseconds; the kernel sends a SYN again after 1000, which is counted as well
+PATIENCE=$((500 * SLOWER))
 
 remembered()
 {
@@ -275,7 +275,7 @@ result "IPv6: 400 connections by 50 ports, none waits"
 traffic from "$CLIENT"
 traffic to "$VIP" 90
 traffic numbers old
-DEADLINE=90 busywait remembered "${servers[1]}" 0 ||
+DEADLINE=$((DEADLINE + 60)) busywait remembered "${servers[1]}" 0 ||
 	fault "the real server does not forget"
 fnatctl stats reset -t "$VIP:90"
 assert_answers "1 good" open 1

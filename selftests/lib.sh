@@ -12,8 +12,9 @@ SELF=$(basename "$0" .sh)
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SCHED=${SCHED:-swrr}
 PYTHON=${PYTHON:-$(PATH=/usr/bin:$PATH command -v python3)}
-# a kernel may be so many times slower than others are
-export DEADLINE=${DEADLINE:-$((30 * ${SLOWER:-1}))}
+# so many times slower than others this kernel is, and all limits of time follow
+export SLOWER=${SLOWER:-1}
+export DEADLINE=${DEADLINE:-$((30 * SLOWER))}
 # for how many seconds those that draw at random go on: bash takes SECONDS= for
 # where its clock begins
 export DURATION=${DURATION:-$((SECONDS > 1 ? SECONDS : 20))}
