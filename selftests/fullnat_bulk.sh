@@ -14,7 +14,8 @@
 . "$HERE/fullnat.sh"
 
 PORT=5001
-LARGE=16384 MEDIUM=6144 SMALL=1024	# KiB each way
+# KiB each way
+LARGE=$((16384 / FEWER)) MEDIUM=$((6144 / FEWER)) SMALL=$((1024 / FEWER))
 
 # transfer KIB
 transfer()

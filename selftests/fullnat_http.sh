@@ -15,7 +15,7 @@
 . "$HERE/fullnat.sh"
 
 WEIGHTS=5,1,1
-SHORT=1400 SHORT6=700
+SHORT=$((1400 / FEWER)) SHORT6=$((700 / FEWER))
 KEPT=70 TURNS=5
 
 # web_server NUMBER

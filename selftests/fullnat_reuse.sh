@@ -17,7 +17,7 @@
 # shellcheck source=crowd.sh
 . "$HERE/crowd.sh"
 
-N=200 PORTS=10000-10199 COUNT=3000
+N=200 PORTS=10000-10199 COUNT=$((3000 / FEWER))
 BYTES=3000000
 # milliseconds; the kernel sends a SYN again after 1000, which is counted as well
 PATIENCE=$((500 * SLOWER))

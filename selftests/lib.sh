@@ -15,6 +15,8 @@ PYTHON=${PYTHON:-$(PATH=/usr/bin:$PATH command -v python3)}
 # so many times slower than others this kernel is, and all limits of time follow
 export SLOWER=${SLOWER:-1}
 export DEADLINE=${DEADLINE:-$((30 * SLOWER))}
+# what is only volume is divided by this, for so much of it would take too long
+export FEWER=${FEWER:-$((SLOWER > 4 ? 4 : 1))}
 # for how many seconds those that draw at random go on: bash takes SECONDS= for
 # where its clock begins
 export DURATION=${DURATION:-$((SECONDS > 1 ? SECONDS : 20))}
