@@ -10,6 +10,8 @@ import collections
 import contextlib
 import ctypes
 import errno
+import functools
+import mmap
 import os
 import random
 import socket
@@ -187,12 +189,12 @@ class Fuzz:
             self.count[what, "accepted"] += 1
             self.count[request.asks] += 1
 
-    def run(self, seconds, least=0):
-        """For so long, and at least so many if that takes no minutes."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end or (
-                self.count["steps"] < least and
-                time.monotonic() < end + PATIENCE):
+    def run(self, seconds, least=0, enough=lambda: True):
+        """For so long; at least so many, and until it is enough, if that takes
+        no minutes."""
+        more, patient = clock(seconds), clock(seconds + PATIENCE)
+        while more() or ((self.count["steps"] < least or not enough()) and
+                         patient()):
             self.step()
         if self.narrow:
             port_range("32768 60999")
@@ -227,11 +229,32 @@ def port_range(text):
         file.write(text)
 
 
+def clock(seconds):
+    """A function: are they not over yet?"""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() < end
+
+
+class Flags:
+    """What children of ours tell each other."""
+
+    def __init__(self, count):
+        self.memory, self.count = mmap.mmap(-1, count), count
+
+    def put_up(self, place=0):
+        self.memory[place] = 1
+
+    def all_up(self):
+        return all(self.memory[:self.count])
+
+
 # the parts, and how many datagrams and seconds it takes to see most there is;
 # how many of the module's sentences that is, and by when all have been said
 
-LEAST, PATIENCE = 4000, 120
-MOST_SENTENCES, ALL_SAID = 40, 20000
+MOST, MOST_SENTENCES, ALL_SAID = 4000, 40, 20000
+LEAST = MOST // int(os.environ.get("FEWER", "1"))
+PATIENCE = 120 * int(os.environ.get("SLOWER", "1"))
+WRITERS = 3
 
 
 def part_alone(contract, seconds, seed, client, server):
@@ -258,7 +281,7 @@ def check_sentences(fuzz):
     for reason, count in fuzz.reasons.most_common():
         note(f"{count:6} {reason}")
     missing = sorted(own - told - set(UNPROVOKED))
-    if fuzz.count["steps"] >= LEAST and len(told) < MOST_SENTENCES:
+    if fuzz.count["steps"] >= MOST and len(told) < MOST_SENTENCES:
         fault(f"only {len(told)} sentences")
     if fuzz.count["steps"] < ALL_SAID:
         note(f"too few to have come across {missing}")
@@ -298,20 +321,23 @@ def in_children(*jobs):
             fault("a child failed")
 
 
-def write(contract, seconds, seed, name):
-    fuzz = Fuzz(seed, contract, False)
-    fuzz.run(seconds)
-    fuzz.tell(name)
+def write(contract, seconds, seed, number, written, heard):
+    """Until each event has been heard."""
+    fuzz = Fuzz(seed + number, contract, False)
+    try:
+        fuzz.run(seconds, LEAST // 20, heard.all_up)
+    finally:
+        written.put_up(number)
+    fuzz.tell(f"writer {number}")
 
 
-def leave_dumps(contract, seconds, seed):
+def leave_dumps(contract, seed, more):
     """Dumps that are read in part, and then left, or begun anew."""
     draw = random.Random(seed)
     commands = (genl.SERVICE_GET, genl.LADDR_GET, genl.SESSION_GET,
                 genl.STATS_GET)
     talk, begun, busy = Exchange(contract), 0, 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while more():
         talk.send(draw.choice(commands), b"", genl.DUMP)
         begun += 1
         for _ in range(draw.randrange(3)):
@@ -340,27 +366,29 @@ def read_some(talk, count=1 << 30):
     return busy
 
 
-def listen(contract, seconds):
+def listen(contract, written, heard):
     """Read each event, and see that it is one."""
     talk, count = Exchange(contract), collections.Counter()
     talk.join("events")
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        talk.socket.settimeout(max(0.01, end - time.monotonic()))
+    talk.socket.settimeout(1)
+    due = {operation.name for operation in contract.events.values()}
+    due.discard("exhausted-ntf")
+    while not written.all_up():
         try:
             for _, _, _, body in talk.receive():
                 check_event(contract, body)
                 count[contract.events[body[0]].name] += 1
         except TimeoutError:
-            break
+            pass
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
             count["lost"] += 1
+        if due <= set(count):
+            heard.put_up()
     note(f"events: {dict(count)}")
-    for operation in contract.events.values():
-        if not count[operation.name] and operation.name != "exhausted-ntf":
-            fault(f"{operation.name}: never heard")
+    for name in sorted(due - set(count)):
+        fault(f"{name}: never heard")
 
 
 def check_event(contract, body):
@@ -376,17 +404,19 @@ def part_many(contract, seconds, seed, client, server):
     deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.join("events")
     traffic = Traffic(client, server)
+    written, heard = Flags(WRITERS), Flags(1)
+
+    def more():
+        return not written.all_up()
 
     def flow():
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while more():
             traffic.step()
     in_children(
-        lambda: write(contract, seconds, seed + 1, "writer 1"),
-        lambda: write(contract, seconds, seed + 2, "writer 2"),
-        lambda: write(contract, seconds, seed + 3, "writer 3"),
-        lambda: leave_dumps(contract, seconds, seed + 4),
-        lambda: listen(contract, seconds), flow)
+        *(functools.partial(write, contract, seconds, seed, number, written,
+                            heard) for number in range(WRITERS)),
+        lambda: leave_dumps(contract, seed + WRITERS, more),
+        lambda: listen(contract, written, heard), flow)
     lost = 0
     try:
         for _, body in deaf.events():
@@ -405,7 +435,7 @@ def part_owner(contract, seconds, seed):
     drop()
     own_namespace()
     fuzz = Fuzz(seed, contract, True)
-    fuzz.run(seconds, LEAST // 10)
+    fuzz.run(seconds, MOST // 10)
     fuzz.tell("owner of a namespace")
     fuzz.check_shares()
     fuzz.talk.clear()
@@ -532,7 +562,7 @@ def part_large(contract, _, seed):
                                      [])])[0]
     if len(verdict.replies) != 8 * MANY + len(small):
         fault(f"dumped {len(verdict.replies)} addresses")
-    if not leave_dumps(contract, 2, seed):
+    if not leave_dumps(contract, seed, clock(2)):
         fault("no dump was refused as another one was running")
     note(f"{len(verdict.replies)} addresses in a dump")
     talk.clear()
