@@ -163,7 +163,8 @@ for address in "$VIP" "$VIP6"; do
 	flood "$address" 80 -t "$part" "$name, SYNs"
 	busywait flushed -t "$(service_of "$address" 80)" || fault "no flush"
 	again "$address" 80 -t 100 "$name, flushed"
-	ipvs --set 900 120 2
+	# longer than it takes to use all ports
+	ipvs --set 900 120 $((3 * SLOWER))
 	flood "$address" 53 -u "$part" "$name, datagrams"
 	busywait gone -u "$(service_of "$address" 53)" || fault "no end"
 	ipvs --set 900 120 300
