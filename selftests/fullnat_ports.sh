@@ -178,8 +178,16 @@ ipvs -C
 fnatctl service del -u "$VIP:53"
 result "UDP: after --udp-timeout, as many again"
 
-# Whole parts of the map of ports are full
+# Whole parts of the map of ports are full, and a client's port is not that of a
+# flow before
 
+no_flows()
+{
+	[ "$(fnatctl session show | grep -c '^udp ')" -eq 0 ]
+}
+
+fnatctl session flush >/dev/null
+assert_ok "flows are flushed" busywait no_flows
 policy -u "$VIP:53" "$(laddr 2)" "$MANY_PORTS"
 real_service -u "$VIP:53" 1
 assert_answers "$MANY good" open "$MANY"

@@ -20,7 +20,7 @@
 N=200 PORTS=10000-10199 COUNT=$((3000 / FEWER))
 BYTES=3000000
 # milliseconds; the kernel sends a SYN again after 1000, which is counted as well
-PATIENCE=$((500 * SLOWER))
+PATIENCE=$((900 * SLOWER))
 
 remembered()
 {
