@@ -317,6 +317,80 @@ static void test_aside(void)
 	verdict("who is set aside has no turn before it is brought back, and then exact shares");
 }
 
+/* Servers 0 and 1 are full, all others have room, but no turns: each search finds another. */
+static void check_others(struct fleet *f, u32 rounds, const char *when)
+{
+	for (u32 i = 0; i < f->n; i++)
+		set_full(f->server[i], i < 2);
+	fleet_forget(f);
+	fleet_skip(f, rounds * (f->n - 2));
+	for (u32 i = 2; i < f->n; i++)
+		if (f->server[i]->picks != rounds)
+			complain("%s: server %u got %llu in %u rounds", when, i,
+				 f->server[i]->picks, rounds);
+}
+
+/* Who was set aside or parked has room before work comes, and nobody else has: they take
+ * turns all the same, one after the other, and so do those that an edit leaves of them.
+ */
+static void test_others(void)
+{
+	struct fleet *f = fleet_load(set_equal(40, 1), 40);
+
+	fleet_skip(f, 4);
+	for (u32 i = 0; i < 40; i++)
+		set_full(f->server[i], true);
+	if (fleet_pick(f))
+		complain("all are full: somebody");
+	set_full(f->server[0], false);
+	set_full(f->server[1], false);
+	fleet_skip(f, 4);
+	check_others(f, 3, "set aside");
+	for (u32 i = 0; i < 40; i++)
+		set_full(f->server[i], i >= 2);
+	shim_tick(1);
+	shim_run_work();
+	fleet_skip(f, 4);
+	while (f->n > 20)
+		fleet_del(f, f->server[f->n - 1]);
+	check_others(f, 2, "parked, after half of them were deleted");
+	fleet_close(f);
+	verdict("if only those without turns have room, every one of them is found in turn");
+}
+
+/* Of those that take turns, who are marked, one has room; those without turns have it, too. */
+static void test_one_of_many(void)
+{
+	seed(45);
+	for (u32 k = 0; k < effort(100); k++) {
+		struct fleet *f = fleet_load(set_equal(40, 1), 40);
+		struct server *s = f->server[random_below(40)];
+
+		fleet_skip(f, 4);
+		for (u32 i = 0; i < 40; i++)
+			set_full(f->server[i], true);
+		if (fleet_pick(f))
+			complain("all are full: somebody");
+		s->mark = 1;
+		for (u32 i = 0; i < 40; i++) {
+			f->server[i]->mark |= random_u64() & 1;
+			set_full(f->server[i], !f->server[i]->mark);
+		}
+		fleet_skip(f, 40);
+		/* so that searches begin somewhere */
+		for (u32 i = 0; i < 40; i++)
+			set_full(f->server[i], f->server[i]->mark);
+		fleet_skip(f, random_below(20));
+		set_full(s, false);
+		fleet_forget(f);
+		fleet_skip(f, 10);
+		if (s->picks != 10)
+			complain("case %u: %llu of 10 for the one that takes turns", k, s->picks);
+		fleet_close(f);
+	}
+	verdict("if one of those that take turns has room, nobody without turns is found");
+}
+
 int main(void)
 {
 	ktap_start();
@@ -331,6 +405,8 @@ int main(void)
 	test_degrade();
 	test_alone();
 	test_aside();
+	test_others();
+	test_one_of_many();
 	test_soak();
 	module_unload();
 	verdict("nothing is left");
