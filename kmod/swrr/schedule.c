@@ -328,7 +328,7 @@ struct ip_vs_dest *ip_vs_swrr_schedule(struct ip_vs_service *svc,
 {
 	struct swrr_service *service = svc->sched_data;
 	struct swrr_table *table = rcu_dereference(service->table);
-	/* pairs with the release in make_turns(): the turns are there */
+	/* pairs with the release in publish_turns(): the turns are there */
 	u32 period = smp_load_acquire(&table->period);
 	struct ip_vs_dest *dest;
 	s64 ticket;

@@ -176,9 +176,8 @@ int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
 	for (;;) {
 		if (ticket < 0)
 			return SWRR_REPLACED;
-		/* pairs with the release in make_turns() */
+		/* these pair with the releases in publish_turns() */
 		period = smp_load_acquire(&table->period);
-		/* pairs with those there and in swrr_table_grant() */
 		filled = smp_load_acquire(&table->filled);
 		if (!period && (u64)ticket >= filled) {
 			err = fill(table, lock, lost, most);
