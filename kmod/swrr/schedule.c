@@ -21,7 +21,7 @@
 /* Turns that a connection may lose before it searches. */
 #define LOST_MAX	12
 
-/* Parked servers that are looked at in a jiffy. */
+/* Servers that are looked at in a jiffy: are they parked, and have room? */
 #define LOOK_MAX	64U
 
 /**
@@ -132,7 +132,10 @@ static struct ip_vs_dest *take_made(struct swrr_service *service,
 	return READ_ONCE(table->dest[found->first]);
 }
 
-/* Return: NULL if a newer table has taken over, or the server was deleted. */
+/*
+ * Return: NULL if a newer table has taken over; &swrr_gone if the server has
+ * just been deleted.
+ */
 static struct ip_vs_dest *take_from(struct swrr_service *service,
 				    struct swrr_table *table,
 				    const struct swrr_survey *found,
@@ -166,7 +169,8 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 		if (READ_ONCE(service->parked))
 			swrr_service_kick(service);
 		*dest = losses->spare;
-		if (losses->spare && swrr_has_room(losses->spare, SWRR_CAP_NONE)) {
+		if (losses->spare &&
+		    swrr_has_room(losses->spare, SWRR_CAP_NONE)) {
 			losses->turns--;
 			return true;
 		}
@@ -185,8 +189,8 @@ static bool find_room(struct swrr_service *service, struct losses *losses,
 
 /*
  * Too many turns were lost. No table is replaced twice while the lock is held.
- * Return: false if another CPU has searched since @searches was read: the full ones
- * have been set aside, so draw more turns.
+ * Return: false if another CPU has searched since @searches was read: the full
+ * ones have been set aside, so draw more turns.
  */
 static bool search(struct swrr_service *service, struct losses *losses,
 		   const u16 *searches, struct ip_vs_dest **dest)
@@ -241,7 +245,10 @@ static void lose(struct losses *losses, struct ip_vs_dest *dest)
 		losses->spare = dest;
 }
 
-/* Turn by turn. Return: NULL if @most turns are lost, or nobody takes turns. */
+/*
+ * Turn by turn. Return: NULL if @most turns are lost, or a single one while all
+ * are said to be full; or if nobody takes turns.
+ */
 static struct ip_vs_dest *draw(struct swrr_service *service,
 			       struct losses *losses, u32 most)
 {

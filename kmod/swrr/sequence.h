@@ -65,7 +65,8 @@ struct swrr_server {
  * @heap: windows that are open, by deadline; room for @servers keys
  * @slot: the time: a turn takes a slot, and where turns were given up or
  *	weights edited, sometimes none or more
- * @mark: @slot at the last swrr_seq_mark()
+ * @mark: @slot at the last swrr_seq_mark(); a search makes it one that no round
+ *	can begin with
  * @cycle: sum of the shares: the length of the sequence's period, in turns
  * @shift: turns that each active server is owed beyond what its window says,
  *	32 binary places: together, what the inactive ones had in advance
@@ -75,7 +76,7 @@ struct swrr_server {
  * @open: how many keys there are in @heap
  * @next: whose window opens next
  * @later: the root of the tree of those that open after it
- * @searches: counts those that set servers aside; 0: none has
+ * @searches: counts those that may have set servers aside; 0: there was none
  * @pass: counts the rounds, each of which begins with swrr_seq_mark()
  */
 struct swrr_seq {

@@ -8,7 +8,7 @@
 
 #include "survey.h"
 
-/* Return: the first of @i to @end - 1 that takes turns and has room; or @end. */
+/* Return: who takes turns and has room, the first from @i on; or @end. */
 static __always_inline u32 seek_turns(const struct swrr_table *table,
 				      enum swrr_caps caps, u32 i, u32 end)
 {
@@ -73,8 +73,9 @@ static __always_inline u32 seek(struct swrr_service *service,
 }
 
 /*
- * Of a kept cycle: fill in the map of who has room; @i has, nobody before it.
- * Those that take no turns are not told apart: there are none to be found.
+ * Of a kept cycle: fill in the map of who has room. @i takes turns and has it;
+ * nobody before it does both. Those after it that take no turns are not told
+ * apart: none of theirs can be found.
  * Return: the blocks in which they have turns; all, if there is no map of them.
  */
 static __always_inline u64 look_kept(struct swrr_table *table,
@@ -102,9 +103,10 @@ static __always_inline u64 look_kept(struct swrr_table *table,
  * While turns are made: who is full is set aside, and takes no turns from then
  * on, even if it is found to have room later: it is work that brings it back.
  * All who are full are, for those that were not would have the turns of the
- * others as soon as they have room. @from has room, nobody before it.
- * Return: whose window is open, or is the next to open. Of windows that are open,
- * which one is no matter.
+ * others as soon as they have room. @from takes turns and has room; nobody
+ * before it does both.
+ * Return: whose window is open, or is the next to open. Of windows that are
+ * open, which one is no matter.
  */
 static __always_inline u32 look_made(struct swrr_table *table,
 				     enum swrr_caps caps, u32 from)
