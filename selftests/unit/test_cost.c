@@ -8,11 +8,11 @@
 
 #define N 1000
 
-/* 16 turns, which may have to be made, and a pass over the servers: to see who has room,
- * which is all that a refusal takes. 800 instructions are what a turn takes at its worst,
+/* 12 turns, which may have to be made, and a pass over the servers: to see who has room,
+ * which is all that a refusal takes. 1000 instructions are what a turn takes at its worst,
  * its share of the pick's other work and of turns made for later picks included.
  */
-static const unsigned long turns = 16 * 800, pass = 10 * N;
+static const unsigned long turns = 12 * 1000, pass = 10 * N;
 
 /* Turns may be made for later picks, and some of the parked servers are looked at once a
  * jiffy.
@@ -177,7 +177,7 @@ static void test_worst(void)
 	for (u32 i = 0; i < N; i++)
 		w[i] = i == N - 1 ? 1 : 64;
 	worst_pick("{64 x 999, 1}, all but the light one full", w, N, long_after(w), 0, N - 1, false);
-	verdict("the worst pick at 1000 servers takes 16 turns and a pass over them, a refusal the pass");
+	verdict("the worst pick at 1000 servers takes 12 turns and a pass over them, a refusal the pass");
 }
 
 /* Who was set aside has room again, and who had it is full, before work comes: those
