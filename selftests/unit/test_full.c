@@ -391,6 +391,61 @@ static void test_one_of_many(void)
 	verdict("if one of those that take turns has room, nobody without turns is found");
 }
 
+static struct fleet *deleting;
+static struct server *found, *other;
+static pthread_t deleter;
+
+static void *delete_found(void *arg)
+{
+	(void)arg;
+	fleet_unlink(deleting, found);
+	return NULL;
+}
+
+/* Work is queued by a search when it has found one, and before that one has the turn.
+ * Whoever deletes it has it out of the table then, and waits for the lock of the search.
+ */
+static void delete_meanwhile(void)
+{
+	shim_on_queue = NULL;
+	pthread_create(&deleter, NULL, delete_found, NULL);
+	while (!shim_waiting())
+		sched_yield();
+	if (other)
+		set_full(other, false);
+}
+
+/* Only @found has room when the search begins, and then @other, or nobody. */
+static void pick_deleted(struct fleet *f, const char *what)
+{
+	for (u32 i = 0; i < f->n; i++)
+		set_full(f->server[i], f->server[i] != found);
+	deleting = f;
+	shim_threads = true;
+	shim_on_queue = delete_meanwhile;
+	if (fleet_pick(f) != other)
+		complain("%s: not the one that has room now", what);
+	if (shim_on_queue)
+		shim_die(__FILE__, __LINE__, __func__, "no search");
+	pthread_join(deleter, NULL);
+	shim_threads = false;
+	fleet_free(found);
+	fleet_close(f);
+}
+
+static void test_deleted(void)
+{
+	for (u32 k = 0; k < 4; k++) {
+		struct fleet *f = fleet_load(set_equal(30, 1), 30);
+
+		found = f->server[25];
+		other = k & 1 ? f->server[28] : NULL;
+		fleet_skip(f, k < 2 ? 90 : 4);
+		pick_deleted(f, k < 2 ? "of a kept cycle" : "while turns are made");
+	}
+	verdict("who was just found is deleted: another one with room, or nobody");
+}
+
 int main(void)
 {
 	ktap_start();
@@ -407,6 +462,7 @@ int main(void)
 	test_aside();
 	test_others();
 	test_one_of_many();
+	test_deleted();
 	test_soak();
 	module_unload();
 	verdict("nothing is left");

@@ -187,11 +187,22 @@ static bool take(struct shim_lock *l)
 	return true;
 }
 
+static unsigned int waiting;
+
 void shim_lock(struct shim_lock *l)
 {
 	shim_assert(!shim_lock_held(l));
+	if (take(l))
+		return;
+	__atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
 	while (!take(l))
 		sched_yield();
+	__atomic_fetch_sub(&waiting, 1, __ATOMIC_SEQ_CST);
+}
+
+unsigned int shim_waiting(void)
+{
+	return __atomic_load_n(&waiting, __ATOMIC_SEQ_CST);
 }
 
 void shim_unlock(struct shim_lock *l)

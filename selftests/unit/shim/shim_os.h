@@ -65,6 +65,7 @@ struct mutex { struct shim_lock lock; };
 void shim_lock(struct shim_lock *l);
 void shim_unlock(struct shim_lock *l);
 bool shim_lock_held(const struct shim_lock *l);
+unsigned int shim_waiting(void);	/* threads that wait for a lock */
 #define spin_lock_init(l)	(*(l) = (spinlock_t){ 0 })
 #define spin_lock(l)		do { shim_section_enter(); shim_lock(l); } while (0)
 #define spin_unlock(l)		do { shim_unlock(l); shim_section_leave(); } while (0)
@@ -95,6 +96,7 @@ struct workqueue_struct;
 #define INIT_DELAYED_WORK(w, f)	INIT_WORK(&(w)->work, f)
 #define to_delayed_work(w)	container_of(w, struct delayed_work, work)
 bool shim_queue_work(struct work_struct *work, unsigned long delay);
+extern void (*shim_on_queue)(void);	/* what goes on elsewhere while work is queued */
 bool cancel_work_sync(struct work_struct *work);
 #define schedule_work(w)			shim_queue_work(w, 0)
 #define schedule_delayed_work(w, d)		shim_queue_work(&(w)->work, d)

@@ -27,12 +27,16 @@ static bool dequeue(struct work_struct *work)
 	return true;
 }
 
+void (*shim_on_queue)(void);
+
 bool shim_queue_work(struct work_struct *work, unsigned long delay)
 {
 	struct work_struct **at = &queue;
 	bool pending;
 
 	shim_assert(work->func);
+	if (shim_on_queue)
+		shim_on_queue();
 	pthread_mutex_lock(&queue_lock);
 	pending = work->pending;
 	if (!pending) {
