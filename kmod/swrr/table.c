@@ -176,8 +176,9 @@ int swrr_table_take(struct swrr_table *table, spinlock_t *lock, u32 *lost,
 	for (;;) {
 		if (ticket < 0)
 			return SWRR_REPLACED;
-		/* these pair with the releases in publish_turns() */
+		/* pairs with the second release in publish_turns() */
 		period = smp_load_acquire(&table->period);
+		/* pairs with the first one there */
 		filled = smp_load_acquire(&table->filled);
 		if (!period && (u64)ticket >= filled) {
 			err = fill(table, lock, lost, most);

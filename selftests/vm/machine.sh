@@ -12,8 +12,7 @@ machine_for() { # RELEASE
 	*-debug-*)
 		memory=3072 slower=10
 		append='kasan_multi_shot 8250.nr_uarts=1 watchdog_thresh=60'
-		# Processors of an emulator share the host's counter. A look at
-		# the other clock that there is stops all of them.
+		# processors of an emulator share the host's counter
 		append+=' tsc=reliable'
 		append+=' rcupdate.rcu_cpu_stall_timeout=300'
 		append+=' workqueue.watchdog_thresh=600'
