@@ -32,7 +32,7 @@ help:
 #: make check           all tests; ends with N passed, N failed, N skipped
 #: make check-style, check-unit, check-ctl, check-install, check-vm   a part of them
 #: make check-kernels   those of check-vm on each of Debian's kernels; KERNELS='SUITE...', TEST_PROGS=
-#: make check-debug     those of check-vm and check-stress on a kernel that checks itself: an hour; SECONDS=, TEST_PROGS=
+#: make check-debug     those of check-vm and check-stress on a kernel that checks itself: hours; SECONDS=, TEST_PROGS=
 #: make coverage        which lines of the modules they come by; SECONDS=, TEST_PROGS=
 #: make check-stress    hostile and random ones, each for SECONDS=; SEED=, SMP=, TEST_PROGS=
 #: make bench           count instructions, beside the peers
