@@ -274,7 +274,9 @@ rest_shares()
 	assert_traffic yes absent "$(seq -s, "$3")"
 	assert_traffic yes shared "$2" "$left"
 	traffic finish
-	flood_until_return 0 1 $((3 * ${#servers[@]}))
+	# until all others are back, the first get more than they do later
+	flood_until_return 0 1 $((10 * ${#servers[@]}))
+	traffic since "$SENT"
 	assert_traffic yes modest "$2" "$(seq -s, "$3")"
 	result "$1: the others get the turns by weight, and who comes back its own"
 }
