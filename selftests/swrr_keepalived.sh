@@ -76,6 +76,8 @@ if [ "${IPVS_FULLNAT_VM-0}" = 1 ]; then
 	modprobe -r ip_vs_wrr "ip_vs_$SCHED" || die "modprobe -r"
 	cp "$snippet" /etc/modprobe.d/
 	defer rm -f "/etc/modprobe.d/${snippet##*/}"
+	# which may be gone with them, and Linux 5.10 loads it for no request
+	modprobe ip_vs
 else
 	modprobe "ip_vs_$SCHED" also=wrr
 fi
