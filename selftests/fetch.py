@@ -194,12 +194,14 @@ class Fetch(Traffic):
         return str(good)
 
     def do_reset(self, count):
-        """End some of the connections that were kept by a reset."""
+        """End some of the connections that were kept by a reset: their ports."""
+        ports = [page.sock.getsockname()[1] for page in self.pages[:int(count)]]
         for page in self.pages[:int(count)]:
             page.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                  b"\1\0\0\0\0\0\0\0")
             page.close()
         del self.pages[:int(count)]
+        return " ".join(map(str, ports))
 
     def do_leave(self):
         """Close the rest: the client first, then the server."""
