@@ -15,7 +15,6 @@
 
 #include "full.h"
 #include "plan.h"
-#include "service.h"
 
 static void plan_add(struct swrr_plan *plan, struct ip_vs_dest *dest, u32 old)
 {

@@ -25,8 +25,6 @@
 /* How long a cycle is kept, for @servers servers, in turns. */
 #define CYCLE_MAX(servers)	min(65536U, max(1024U, 64 * (servers)))
 
-struct ip_vs_dest swrr_gone = { .flags = IP_VS_DEST_F_OVERLOAD };
-
 static struct swrr_table *locked_table(struct swrr_service *service)
 {
 	return rcu_dereference_protected(service->table,

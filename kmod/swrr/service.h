@@ -55,9 +55,6 @@ struct swrr_service {
 };
 
 /* service.c: */
-/* stands in tables where a server was deleted: it never has room */
-extern struct ip_vs_dest swrr_gone;
-
 int ip_vs_swrr_init_svc(struct ip_vs_service *svc);
 void ip_vs_swrr_done_svc(struct ip_vs_service *svc);
 int ip_vs_swrr_add_dest(struct ip_vs_service *svc, struct ip_vs_dest *dest);

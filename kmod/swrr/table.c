@@ -18,6 +18,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <net/ip_vs.h>
 
 #include "lag.h"
 #include "table.h"
@@ -30,6 +31,8 @@
 
 /* A ticket with this bit belongs to a table that was retired. */
 #define RETIRED		S64_MIN
+
+struct ip_vs_dest swrr_gone = { .flags = IP_VS_DEST_F_OVERLOAD };
 
 /**
  * swrr_table_alloc() - make an empty table

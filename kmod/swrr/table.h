@@ -16,6 +16,9 @@ struct ip_vs_dest;
 #define SWRR_REPLACED	(-2)	/* a newer table has taken over */
 #define SWRR_BUSY	(-3)	/* so many were set aside that it takes a while */
 
+/* stands where a server was deleted: it never has room */
+extern struct ip_vs_dest swrr_gone;
+
 /**
  * struct swrr_table - the turns of a service between two edits
  * @ticket: the next turn, negative once a newer table has taken over; what
