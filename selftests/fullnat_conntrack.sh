@@ -36,8 +36,7 @@ assert_eq "invalid, and others" "0 0" "$(passed "invalid other")"
 policy -t "$VIP:80" "$(pool "$VIP")" "$PORTS"
 result "conntrack=1: ports that are used again"
 
-# what connection tracking finds out of checksums is not right any more after
-# translation
+# which connection tracking adds up, before they are translated
 offload off
 works "conntrack=1, complete checksums"
 assert_eq "invalid, and others" "0 0" "$(passed "invalid other")"

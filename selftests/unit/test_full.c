@@ -275,6 +275,15 @@ static void test_soak(void)
 	verdict("flags, counters, thresholds and weights at random, seen at the next pick");
 }
 
+/* After a refusal the first turn that is lost is enough for a search. */
+static void refuse_all(struct fleet *f)
+{
+	for (u32 i = 0; i < f->n; i++)
+		set_full(f->server[i], true);
+	if (fleet_pick(f))
+		complain("all are full: somebody");
+}
+
 /* The picks of the @n servers from @from on since fleet_forget(). */
 static u64 picks_of(const struct fleet *f, u32 from, u32 n)
 {
@@ -293,11 +302,7 @@ static void test_aside(void)
 	struct fleet *f = fleet_load(set_equal(30, 1), 30);
 
 	fleet_skip(f, 4);
-	for (u32 i = 0; i < 30; i++)
-		set_full(f->server[i], true);
-	if (fleet_pick(f))
-		complain("all are full: somebody");
-	/* after a refusal, the first turn that is lost is enough for a search */
+	refuse_all(f);
 	for (u32 i = 0; i < 30; i++)
 		set_full(f->server[i], i >= 4 && i < 22);
 	if (fleet_pick(f) != f->server[22])
@@ -338,10 +343,7 @@ static void test_others(void)
 	struct fleet *f = fleet_load(set_equal(40, 1), 40);
 
 	fleet_skip(f, 4);
-	for (u32 i = 0; i < 40; i++)
-		set_full(f->server[i], true);
-	if (fleet_pick(f))
-		complain("all are full: somebody");
+	refuse_all(f);
 	set_full(f->server[0], false);
 	set_full(f->server[1], false);
 	fleet_skip(f, 4);
@@ -367,10 +369,7 @@ static void test_one_of_many(void)
 		struct server *s = f->server[random_below(40)];
 
 		fleet_skip(f, 4);
-		for (u32 i = 0; i < 40; i++)
-			set_full(f->server[i], true);
-		if (fleet_pick(f))
-			complain("all are full: somebody");
+		refuse_all(f);
 		s->mark = 1;
 		for (u32 i = 0; i < 40; i++) {
 			f->server[i]->mark |= random_u64() & 1;
