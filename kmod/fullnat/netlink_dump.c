@@ -214,10 +214,10 @@ struct fnat_policy *fnat_whose(struct fnat_net *fn,
  */
 int fnat_each_policy(struct sk_buff *skb, struct netlink_callback *cb,
 		     struct fnat_net *fn, const struct nlattr *service,
-		       int (*tell)(struct sk_buff *skb,
-				   struct netlink_callback *cb,
-				   struct fnat_net *fn,
-				   const struct fnat_policy *policy))
+		     int (*tell)(struct sk_buff *skb,
+				 struct netlink_callback *cb,
+				 struct fnat_net *fn,
+				 const struct fnat_policy *policy))
 {
 	struct fnat_policy *policy, *only = NULL;
 	struct fnat_place *place = fnat_place_of(cb);
