@@ -21,15 +21,15 @@ static void put_line(char *line, bool as_json)
 	free(line);
 }
 
-/* Return: a line, to be freed */
+/* Return: a line, to be freed; NULL if memory is short */
 static char *add_line(const struct policy *policy)
 {
 	char words[SERVICE_TEXT], ports[PORTS_TEXT], *line = NULL;
 	char *pool = pool_text(policy, false);
 	size_t size;
-	FILE *out = open_memstream(&line, &size);
+	FILE *out = pool ? open_memstream(&line, &size) : NULL;
 
-	if (out && pool) {
+	if (out) {
 		fprintf(out, "service add %s --laddr %s",
 			service_words(&policy->service, words), pool);
 		if (!policy->default_ports)
@@ -39,9 +39,8 @@ static char *add_line(const struct policy *policy)
 			fprintf(out, " --udp-timeout %u", policy->udp_timeout);
 		if (policy->has_adjust && !policy->adjust)
 			fputs(" --adjust off", out);
-	}
-	if (out)
 		fclose(out);
+	}
 	free(pool);
 	return line;
 }
