@@ -257,7 +257,7 @@ void ip_vs_swrr_done_svc(struct ip_vs_service *svc)
 	struct swrr_service *service = svc->sched_data;
 	struct swrr_table *table;
 
-	/* Linux 5.10 does so only after this, when it is too late */
+	/* older kernels do so only after this, when it is too late */
 	rcu_assign_pointer(svc->scheduler, NULL);
 
 	swrr_debugfs_del(service);
