@@ -3,6 +3,7 @@
 #ifndef _FNAT_ACCOUNT_H
 #define _FNAT_ACCOUNT_H
 
+#include <linux/bottom_half.h>
 #include <net/ip_vs.h>
 
 static inline struct ip_vs_cpu_stats *
@@ -40,7 +41,8 @@ static inline void fnat_account_in(const struct ip_vs_stats *stats,
  * @bytes: its length, with the IP header
  * @out: to the client; else, to the real server
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any. What was queued to user space (NFQUEUE) comes to
+ * a hook by a process.
  */
 static __always_inline void fnat_account(const struct ip_vs_conn *cp,
 					 unsigned int bytes, bool out)
@@ -51,9 +53,11 @@ static __always_inline void fnat_account(const struct ip_vs_conn *cp,
 
 	if (!dest || !ip_vs_dest_available(dest))
 		return;
+	local_bh_disable();
 	count(&dest->stats, bytes);
 	count(&rcu_dereference(dest->svc)->stats, bytes);
 	count(ip_vs_tot_stats(cp->ipvs), bytes);
+	local_bh_enable();
 }
 
 #endif /* _FNAT_ACCOUNT_H */

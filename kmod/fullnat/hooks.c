@@ -72,6 +72,21 @@ static bool is_watched(struct net *net)
 }
 
 /*
+ * What was queued to user space (NFQUEUE) comes by a process, and the locks of
+ * fragments are those of softirqs.
+ * Return: false: it waits for the others, or is gone.
+ */
+static bool gather(struct net *net, struct sk_buff *skb)
+{
+	int err;
+
+	local_bh_disable();
+	err = ip_defrag(net, skb, IP_DEFRAG_VS_FWD);
+	local_bh_enable();
+	return !err;
+}
+
+/*
  * ICMP for a service by mark need not be addressed to this host. IPVS would
  * gather its fragments, and tell the real server what we would not: we gather
  * them before it does.
@@ -84,8 +99,7 @@ static unsigned int forward4(void *priv, struct sk_buff *skb,
 	if (unlikely(ip_is_fragment(ip_hdr(skb)))) {
 		if (!is_watched(state->net))
 			return NF_ACCEPT;
-		/* it waits for the others, or is gone */
-		if (ip_defrag(state->net, skb, IP_DEFRAG_VS_FWD))
+		if (!gather(state->net, skb))
 			return NF_STOLEN;
 	}
 	return fnat_icmp(skb, state->net, AF_INET, ip_hdrlen(skb));

@@ -396,7 +396,7 @@ static unsigned int pass_on(struct sk_buff *skb, struct net *net, u8 af,
  * @af: AF_INET or AF_INET6
  * @offset: of the ICMP header
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any.
  * Return: NF_ACCEPT: it is none, or goes to a client on this host; NF_STOLEN.
  */
 unsigned int fnat_icmp(struct sk_buff *skb, struct net *net, u8 af,

@@ -211,7 +211,7 @@ reply(struct sk_buff *skb, struct fnat_pair *pair, unsigned int offset)
  * @skb: a packet of TCP or UDP
  * @net: the namespace
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any.
  * Return: NF_ACCEPT: it is none, or its client is on this host; NF_STOLEN.
  */
 unsigned int fnat_reply4(struct sk_buff *skb, struct net *net)
@@ -235,7 +235,7 @@ unsigned int fnat_reply4(struct sk_buff *skb, struct net *net)
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @offset: of the TCP or UDP header
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any.
  * Return: NF_ACCEPT: it is none, or its client is on this host; NF_STOLEN.
  */
 unsigned int fnat_reply6(struct sk_buff *skb, struct net *net, u8 protocol,

@@ -97,7 +97,7 @@ static struct dst_entry *route6(struct net *net, const struct sk_buff *skb,
  * @protocol: IPPROTO_*
  * @to: what its ends will be
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any.
  * Return: a route, with a reference, or NULL.
  */
 struct dst_entry *fnat_route(struct net *net, const struct sk_buff *skb, u8 af,
@@ -157,7 +157,7 @@ static enum fnat_fit fits6(struct sk_buff *skb, unsigned int mtu)
  * @af: AF_INET or AF_INET6
  * @dst: the route
  *
- * Context: bottom halves off.
+ * Context: RCU read lock; any.
  * Return: whether it may; if not, the sender was told.
  */
 enum fnat_fit fnat_route_fits(struct sk_buff *skb, u8 af,
@@ -175,7 +175,7 @@ enum fnat_fit fnat_route_fits(struct sk_buff *skb, u8 af,
  * @af: AF_INET or AF_INET6
  * @dst: the route; the reference is taken over
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any.
  */
 void fnat_route_send(struct net *net, struct sk_buff *skb, u8 af,
 		     struct dst_entry *dst)

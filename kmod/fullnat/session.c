@@ -263,7 +263,7 @@ err_policy:
  * @cp: the connection, with a reference
  * @old: its session that has none, or lost it
  *
- * Context: RCU read lock, bottom halves off.
+ * Context: RCU read lock; any.
  * Return: the session that it has now; an error as of fnat_session_create();
  * -EAGAIN: it was taken away meanwhile.
  */

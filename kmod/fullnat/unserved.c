@@ -41,7 +41,7 @@ static bool is_of_session(const struct ip_vs_conn *cp)
  * IPVS would drop it as well, had it another service: the real server of the
  * connection is not available.
  *
- * Context: RCU read lock, bottom halves off; a hook.
+ * Context: RCU read lock; any; a hook.
  * Return: NF_DROP if the packet is of a connection that has a session.
  */
 unsigned int fnat_unserved(void *priv, struct sk_buff *skb,
