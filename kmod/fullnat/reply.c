@@ -70,14 +70,16 @@ static noinline void update_session(struct fnat_session *session,
 static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,
 		       const struct sk_buff *skb, unsigned int offset)
 {
+	u16 state = READ_ONCE(cp->state);
 	struct ip_vs_proto_data *pd;
 
 	pd = ip_vs_proto_data_get(cp->ipvs, cp->protocol);
 	if (unlikely(!pd))
 		return;
-	/* UDP has no such state */
-	if (unlikely(READ_ONCE(cp->state) == IP_VS_TCP_S_SYN_RECV) &&
-	    is_stray(skb, offset))
+	/* UDP has no such states; with the first one, IPVS is still making it */
+	if (unlikely(state == IP_VS_TCP_S_NONE) && cp->protocol == IPPROTO_TCP)
+		return;
+	if (unlikely(state == IP_VS_TCP_S_SYN_RECV) && is_stray(skb, offset))
 		return;
 	ip_vs_protocol_move(pd, cp, IP_VS_DIR_OUTPUT, skb, offset);
 	if (cp->protocol == IPPROTO_UDP)
