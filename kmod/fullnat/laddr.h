@@ -16,7 +16,7 @@ struct netlink_ext_ack;
  * struct fnat_laddr - a local address of a namespace, shared by all who use it
  * @addr: the address, the rest of the union zero
  * @af: its family
- * @refs: one for each pool that it is in, each session, each port map
+ * @refs: one for each pool that it is in, one for each session
  * @counters: of each CPU
  * @node: in the table of addresses
  * @list: in fnat_net's list

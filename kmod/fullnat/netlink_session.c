@@ -153,7 +153,8 @@ static u32 seconds_left(const struct ip_vs_conn *cp)
 {
 	long left = READ_ONCE(cp->timer.expires) - jiffies;
 
-	return left > 0 ? left / HZ : 0;
+	/* IPVS sets it with the first packet, just now */
+	return timer_pending(&cp->timer) && left > 0 ? left / HZ : 0;
 }
 
 static int put_laddr(struct sk_buff *skb, const struct fnat_session *session)

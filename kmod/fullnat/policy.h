@@ -65,7 +65,7 @@ struct fnat_pool {
  *	at any time.
  * @refs: one while it is configured, one for each session
  * @counters: of each CPU
- * @net: the namespace; not to be used when it is no longer configured
+ * @net: the namespace; sessions use it only for a packet of that namespace
  * @list: in fnat_net's list
  * @id: ascending in that list
  * @restored: it is part of the restore that is under way
