@@ -4,6 +4,7 @@
 #define _FNAT_ACCOUNT_H
 
 #include <linux/bottom_half.h>
+#include <linux/preempt.h>
 #include <net/ip_vs.h>
 
 static inline struct ip_vs_cpu_stats *
@@ -50,14 +51,18 @@ static __always_inline void fnat_account(const struct ip_vs_conn *cp,
 	void (*count)(const struct ip_vs_stats *stats, unsigned int bytes) =
 		out ? fnat_account_out : fnat_account_in;
 	const struct ip_vs_dest *dest = cp->dest;
+	/* the counters are each CPU's own */
+	bool process = !softirq_count();
 
 	if (!dest || !ip_vs_dest_available(dest))
 		return;
-	local_bh_disable();
+	if (unlikely(process))
+		local_bh_disable();
 	count(&dest->stats, bytes);
 	count(&rcu_dereference(dest->svc)->stats, bytes);
 	count(ip_vs_tot_stats(cp->ipvs), bytes);
-	local_bh_enable();
+	if (unlikely(process))
+		local_bh_enable();
 }
 
 #endif /* _FNAT_ACCOUNT_H */

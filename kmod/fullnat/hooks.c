@@ -123,21 +123,7 @@ static unsigned int forward6(void *priv, struct sk_buff *skb,
 	return fnat_icmp(skb, state->net, AF_INET6, offset);
 }
 
-/*
- * What this host says itself about a reply that it cannot deliver, to its own
- * virtual address. It may come from a process.
- */
-static unsigned int own_icmp(struct sk_buff *skb, struct net *net, u8 af,
-			     unsigned int offset)
-{
-	unsigned int verdict;
-
-	local_bh_disable();
-	verdict = fnat_icmp(skb, net, af, offset);
-	local_bh_enable();
-	return verdict;
-}
-
+/* What this host says itself about a reply, to its own virtual address */
 static unsigned int out4(void *priv, struct sk_buff *skb,
 			 const struct nf_hook_state *state)
 {
@@ -145,7 +131,7 @@ static unsigned int out4(void *priv, struct sk_buff *skb,
 	if (skb->ipvs_property || ip_hdr(skb)->protocol != IPPROTO_ICMP ||
 	    ip_is_fragment(ip_hdr(skb)))
 		return NF_ACCEPT;
-	return own_icmp(skb, state->net, AF_INET, ip_hdrlen(skb));
+	return fnat_icmp(skb, state->net, AF_INET, ip_hdrlen(skb));
 }
 
 static unsigned int out6(void *priv, struct sk_buff *skb,
@@ -154,7 +140,7 @@ static unsigned int out6(void *priv, struct sk_buff *skb,
 	/* errors of the host's own have no extension headers */
 	if (skb->ipvs_property || ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6)
 		return NF_ACCEPT;
-	return own_icmp(skb, state->net, AF_INET6, sizeof(struct ipv6hdr));
+	return fnat_icmp(skb, state->net, AF_INET6, sizeof(struct ipv6hdr));
 }
 
 /*
