@@ -3,8 +3,9 @@
 #
 # A director with a firewall, as people write them: filters without states, and
 # with them; connection tracking of IPVS off and on; NAT rules for others;
-# sysctls of IPVS; policy routing; a bridge whose packets the firewall sees. The
-# director is strict about where packets come from (rp_filter).
+# sysctls of IPVS; policy routing; IPsec; a bridge whose packets the firewall
+# sees; a program that is asked about every packet. The director is strict about
+# where packets come from (rp_filter).
 #
 #   client ---------- director ------------ server1, server2
 #   192.0.2.1         VIP 192.0.2.100       198.51.100.1, .2
@@ -17,12 +18,15 @@
 . "$HERE/crowd.sh"
 # shellcheck source=firewall.sh
 . "$HERE/firewall.sh"
+# shellcheck source=verdicts.sh
+. "$HERE/verdicts.sh"
 
 FAR=203.0.113.9
 
-require_fullnat ip_vs_rr bridge nft_ct nft_masq br_netfilter
+require_fullnat ip_vs_rr bridge nft_ct nft_masq nft_queue \
+	nfnetlink_queue br_netfilter
 require nft
-plan 11
+plan 12
 firewall_topology
 
 # Filters without states
@@ -93,6 +97,27 @@ traffic to "$VIP" 80
 assert_answers "2 lost" open 2
 assert_eq "replies that passed" 0 "$(passed reply)"
 result "replies pass the input chain as they come from the real server"
+
+# What a program has passed comes by that program, not by the device: both what
+# makes a session, and what it takes.
+
+verdicts
+rules <<-END
+	chain input {
+		type filter hook input priority filter
+		meta l4proto { tcp, udp, icmp } counter name other queue num 0
+		icmpv6 type 1-4 counter name other queue num 0
+	}
+END
+works "queued"
+unreachable
+asked=$(passed other)
+rules </dev/null
+no_verdicts
+assert_eq "packets passed by the program" "$asked" "$ASKED"
+assert_ge "packets" 700 "$ASKED"
+done_with
+result "a program that is asked about every packet"
 
 # Untracked, with states. An error about what is not tracked is invalid.
 

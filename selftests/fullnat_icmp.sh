@@ -12,6 +12,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=fullnat.sh
 . "$HERE/fullnat.sh"
+# shellcheck source=verdicts.sh
+. "$HERE/verdicts.sh"
 
 PORT=9 REAL_PORT=1009
 # of a service by mark; the director has other addresses alone
@@ -168,7 +170,7 @@ pieces()
 	result "$version: errors in fragments"
 }
 
-# elsewhere LIES: what comes back to the address of a service by mark is
+# elsewhere LIES [HOW]: what comes back to the address of a service by mark is
 # forwarded, and so many lies about it are dropped
 elsewhere()
 {
@@ -187,7 +189,7 @@ elsewhere()
 		assert_eq "relayed" "0 2 $1" "$(relayed)"
 	done
 	right "there back" still
-	result "$version: errors that are forwarded, in fragments as well"
+	result "$version: errors that are forwarded, in fragments as well${2-}"
 }
 
 # by_mark: such a service, of either family
@@ -361,9 +363,9 @@ unreachable()
 	result "$version: port unreachable from both ends"
 }
 
-require_fullnat veth nft_reject_inet
+require_fullnat veth nft_reject_inet nft_queue nfnetlink_queue
 require ethtool nft
-plan 29
+plan 31
 fullnat_routed_topology
 offload off
 for family in "$VIP" "$VIP6"; do
@@ -392,3 +394,19 @@ family "$VIP"
 elsewhere 5
 family "$VIP6"
 elsewhere 4
+
+verdicts
+on "$director" nft -f - <<-END || die "nft does not queue"
+	table inet asked {
+		chain forward {
+			type filter hook forward priority filter
+			meta l4proto { icmp, icmpv6 } queue num 0
+		}
+	}
+END
+family "$VIP"
+elsewhere 5 ", by a program"
+on "$director" nft delete table inet asked
+no_verdicts
+assert_ge "packets" 10 "$ASKED"
+result "the program has passed them"

@@ -95,6 +95,10 @@ leave()
 		note "planned $PLANNED tests, ran $DONE"
 		exit 1
 	fi
+	if [ "$FAULTS" -gt 0 ]; then
+		note "faults after the last result"
+		exit 1
+	fi
 	[ "$status" -eq 0 ] || exit "$status"
 	[ "$FAILED" -eq 0 ] || exit 1
 	[ "$SKIPPED" -eq 0 ] || [ "$SKIPPED" -lt "$DONE" ] || exit 4

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# A queue of netfilter in the director, of which a program passes all packets;
+# after lib.sh and fullnat.sh, which set:
+: "${HERE=}" "${PYTHON=}" "${director=}"
+
+# verdicts: the program runs when this returns
+verdicts()
+{
+	exec {FROM_VERDICTS}< <(
+		ip netns exec "$director" "$PYTHON" -sB "$HERE/verdicts.py"
+	)
+	read -r VERDICTS <&"$FROM_VERDICTS" || die "no queue of netfilter"
+	defer kill "$VERDICTS"
+}
+
+# no_verdicts: the program is gone, and has passed $ASKED packets
+no_verdicts()
+{
+	ASKED=0
+	kill "$VERDICTS"
+	read -r ASKED <&"$FROM_VERDICTS" || fault "the queue's program has ended"
+	exec {FROM_VERDICTS}<&-
+}
