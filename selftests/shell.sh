@@ -19,6 +19,7 @@ cat <<END
 A director that balances $VIP:80 by swrr over ${NET}1, .2 and .3, with nginx.
 
   client curl $VIP        a command in the client's namespace
+  director fnatctl service show
   director ipvsadm -Ln          the same; and server1, server2, server3
   cat /sys/kernel/debug/ip_vs_swrr/*
   exit                          powers off
@@ -36,6 +37,7 @@ defer rm -f "$startup"
 		printf 'server%d() { ip netns exec %s "$@"; }\n' "$n" \
 			"${servers[n - 1]}"
 	done
+	printf 'PATH=%q:$PATH\n' "$HERE/../userspace"
 	printf 'PS1="(guest) \\w # "\n'
 } >"$startup"
 bash --rcfile "$startup" -i

@@ -83,6 +83,7 @@ if [ -d /sys/kernel/debug/bdi ] || mount -t debugfs none /sys/kernel/debug; then
 	inode=$(on "$director" readlink /proc/self/ns/net)
 	FILE=$DEBUG/${inode//[^0-9]/}-udp-$VIP:53
 	assert_ok "file" test -r "$FILE"
+	assert_eq "mode" 400 "$(stat -c %a "$FILE")"
 	assert_eq "turns" 28 "$(shown turns)"
 	assert_eq "given up" 0 "$(shown 'given up')"
 	assert_eq "cycle" "7 memoised" "$(shown cycle)"
