@@ -37,7 +37,7 @@ defer rm -f "$startup"
 		printf 'server%d() { ip netns exec %s "$@"; }\n' "$n" \
 			"${servers[n - 1]}"
 	done
-	printf 'PATH=%q:$PATH\n' "$HERE/../userspace"
+	printf 'PATH+=:%q\n' "$HERE/../userspace"
 	printf 'PS1="(guest) \\w # "\n'
 } >"$startup"
 bash --rcfile "$startup" -i

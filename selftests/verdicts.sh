@@ -16,6 +16,7 @@ verdicts()
 }
 
 # no_verdicts: the program is gone, and has passed $ASKED packets
+# shellcheck disable=SC2034 # for the scripts
 no_verdicts()
 {
 	ASKED=0
