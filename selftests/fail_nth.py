@@ -96,7 +96,11 @@ class Requests:
                 return self.talk.talk(command, given, flags)
             except genl.Refused as no:
                 said[:] = [no]
-                raise OSError(no.errno, no.sentence) from None
+                # a route of IPv6 that there is no memory for is none
+                number = no.errno
+                if number == errno.EADDRNOTAVAIL:
+                    number = errno.ENOMEM
+                raise OSError(number, no.sentence) from None
 
         def after(number, _, error):
             refused = said.pop() if said else None

@@ -264,9 +264,9 @@ def part_alone(contract, seconds, seed, client, server):
     fuzz.run(seconds, LEAST)
     fuzz.tell("alone")
     fuzz.check_shares()
-    if fuzz.shown < 20:
+    if fuzz.shown < 20 * LEAST // MOST:
         fault(f"only {fuzz.shown} sessions")
-    if fuzz.count["watched"] < 20:
+    if fuzz.count["watched"] < 20 * LEAST // MOST:
         fault(f"only {fuzz.count['watched']} refusals watched")
     check_sentences(fuzz)
     agree(fuzz.talk)
