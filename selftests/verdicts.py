@@ -11,7 +11,7 @@ import struct
 
 from ipvs import attribute, parse
 
-NETLINK_NETFILTER, NLMSG_ERROR = 12, 2
+NETLINK_NETFILTER, NLMSG_ERROR, REQUEST = 12, 2, 1
 PACKET, VERDICT, CONFIG = 0x300, 0x301, 0x302
 PACKET_HDR, VERDICT_HDR = 1, 2
 CFG_CMD, CFG_PARAMS, CFG_FLAGS_MASK, CFG_FLAGS = 1, 2, 4, 5
@@ -34,8 +34,7 @@ class Queue:
                   attribute(CFG_FLAGS, struct.pack("!I", GSO)))
 
     def send(self, kind, body):
-        request = 1
-        self.socket.send(HEADER.pack(HEADER.size + len(body), kind, request, 0,
+        self.socket.send(HEADER.pack(HEADER.size + len(body), kind, REQUEST, 0,
                                      0, 0, 0, 0) + body)
 
     def serve(self):
@@ -48,7 +47,7 @@ class Queue:
             if kind != PACKET:
                 continue
             number = parse(data[HEADER.size:size])[PACKET_HDR][:4]
-            # before that, for the packet may be what a test waits for
+            # counted first: what it passes may be what a test waits for
             self.passed += 1
             self.send(VERDICT, attribute(
                 VERDICT_HDR, struct.pack("!I", ACCEPT) + number))

@@ -12,7 +12,14 @@ verdicts()
 		ip netns exec "$director" "$PYTHON" -sB "$HERE/verdicts.py"
 	)
 	read -r VERDICTS <&"$FROM_VERDICTS" || die "no queue of netfilter"
-	defer kill "$VERDICTS"
+	defer end_verdicts
+}
+
+# end_verdicts: its number may be somebody else's by the end of a script
+end_verdicts()
+{
+	[ -z "$VERDICTS" ] || kill "$VERDICTS"
+	VERDICTS=''
 }
 
 # no_verdicts: the program is gone, and has passed $ASKED packets
@@ -20,7 +27,7 @@ verdicts()
 no_verdicts()
 {
 	ASKED=0
-	kill "$VERDICTS"
+	end_verdicts
 	read -r ASKED <&"$FROM_VERDICTS" || fault "the queue's program has ended"
 	exec {FROM_VERDICTS}<&-
 }

@@ -76,9 +76,10 @@ static void move_state(struct fnat_session *session, struct ip_vs_conn *cp,
 	pd = ip_vs_proto_data_get(cp->ipvs, cp->protocol);
 	if (unlikely(!pd))
 		return;
-	/* UDP has no such states; with the first one, IPVS is still making it */
+	/* IPVS is still making the connection: this is of the one before */
 	if (unlikely(state == IP_VS_TCP_S_NONE) && cp->protocol == IPPROTO_TCP)
 		return;
+	/* UDP has no such state */
 	if (unlikely(state == IP_VS_TCP_S_SYN_RECV) && is_stray(skb, offset))
 		return;
 	ip_vs_protocol_move(pd, cp, IP_VS_DIR_OUTPUT, skb, offset);
