@@ -295,7 +295,7 @@ static int read_lines(FILE *in, struct plans *plans)
 	errno = 0;
 	while (!error && (length = getline(&line, &size, in)) >= 0) {
 		if (!plans->line++)
-			begun = !strcmp(line, SAVE_BEGIN "\n");
+			begun = !strncmp(line, SAVE_BEGIN "\n", length);
 		ended = !strcmp(line, SAVE_END "\n");
 		if (strlen(line) != (size_t)length)
 			error = wrong("this is not text");
