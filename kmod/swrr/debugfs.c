@@ -18,12 +18,12 @@ static struct dentry *swrr_debugfs_dir;
 
 static void show_flags(struct seq_file *seq, unsigned int flags)
 {
-	seq_printf(seq, "flags %s%s%s%s\n",
-		   flags & SWRR_F_CAP ? "cap " : "",
-		   flags & SWRR_F_STRICT ? "strict " : "",
-		   flags & SWRR_F_TOTAL ? "total " : "",
+	seq_printf(seq, "flags%s%s%s%s\n",
+		   flags & SWRR_F_CAP ? " cap" : "",
+		   flags & SWRR_F_STRICT ? " strict" : "",
+		   flags & SWRR_F_TOTAL ? " total" : "",
 		   flags & (SWRR_F_CAP | SWRR_F_STRICT | SWRR_F_TOTAL) ?
-		   "" : "none");
+		   "" : " none");
 }
 
 static const char *cycle_state(const struct swrr_table *table)
