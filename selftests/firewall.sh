@@ -40,6 +40,20 @@ passed()
 	echo "${values[*]}"
 }
 
+no_sessions()
+{
+	[ "$(fnatctl session show | wc -l)" -le 1 ]
+}
+
+# tracking 0|1: IPVS's sysctl. A connection stays as it was made, and so would one
+# that begins with the same client port, while the filter expects another.
+tracking()
+{
+	knob "$director" ipv4/vs/conntrack "$1"
+	fnatctl session flush >/dev/null
+	assert_ok "all sessions flushed" busywait no_sessions
+}
+
 # tracked: entries of connection tracking that have a server's port 80 and a
 # local address in their other direction
 tracked()

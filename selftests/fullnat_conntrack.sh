@@ -21,7 +21,7 @@ require_fullnat ip_vs_rr bridge nft_ct nft_masq
 require ethtool nft
 plan 3
 firewall_topology
-knob "$director" ipv4/vs/conntrack 1
+tracking 1
 stateful ''
 traffic to "$VIP" 80
 

@@ -158,7 +158,7 @@ result "conntrack=0: rules that masquerade leave FULLNAT alone"
 
 # Tracked
 
-knob "$director" ipv4/vs/conntrack 1
+tracking 1
 stateful ''
 works "tracked"
 assert_eq "connections that the filter saw begin" 76 "$(passed new)"
@@ -176,7 +176,7 @@ traffic close
 assert_eq "invalid, and others" "0 0" "$(passed "invalid other")"
 result "conntrack=1: bulk"
 
-knob "$director" ipv4/vs/conntrack 0
+tracking 0
 
 # Sysctls
 
@@ -280,7 +280,7 @@ stateless
 works "bridge"
 assert_eq "other packets" 0 "$(passed other)"
 done_with
-knob "$director" ipv4/vs/conntrack 1
+tracking 1
 stateful ''
 works "bridge, conntrack=1"
 assert_eq "invalid, and others" "0 0" "$(passed "invalid other")"
