@@ -155,10 +155,12 @@ to_client(struct sk_buff *skb, struct ip_vs_conn *cp,
  */
 static void put_connection(struct ip_vs_conn *cp)
 {
-	unsigned long slack = cp->timeout / 128;
+	unsigned long timeout = READ_ONCE(cp->timeout);
+	unsigned long slack = timeout / 128;
 
 	if (timer_pending(&cp->timer) &&
-	    cp->timer.expires - (jiffies + cp->timeout) + slack <= 2 * slack)
+	    READ_ONCE(cp->timer.expires) - (jiffies + timeout) + slack <=
+	    2 * slack)
 		__ip_vs_conn_put(cp);
 	else
 		ip_vs_conn_put(cp);

@@ -76,9 +76,18 @@ static struct fnat_session *renew(struct fnat_session *session,
 	/* all other refusals are counted, or cannot be */
 	if (PTR_ERR(session) == -ELOOP) {
 		fnat_count(policy, NULL, IPVS_FULLNAT_COUNT_LOCAL_SERVER);
-		cp->packet_xmit = stock_xmit(cp);
+		WRITE_ONCE(cp->packet_xmit, stock_xmit(cp));
 	}
 	return NULL;
+}
+
+/* No port was to be had; but what renew() gave to stock goes its way. */
+static int send_refused(struct sk_buff *skb, struct ip_vs_conn *cp,
+			struct ip_vs_protocol *pp, struct ip_vs_iphdr *iph)
+{
+	xmit_fn xmit = READ_ONCE(cp->packet_xmit);
+
+	return xmit == fnat_request ? drop(skb) : xmit(skb, cp, pp, iph);
 }
 
 /*
@@ -118,10 +127,8 @@ static noinline int send_slowly(struct fnat_session *session,
 	}
 	if (phase >= FNAT_STALE) {
 		session = renew(session, cp);
-		if (!session && cp->packet_xmit != fnat_request)
-			return cp->packet_xmit(skb, cp, pp, iph);
 		if (!session)
-			return drop(skb);
+			return send_refused(skb, cp, pp, iph);
 	} else if (phase == FNAT_RESTING) {
 		fnat_session_update(session, cp, reset);
 		if (lost_port(session, skb, iph))

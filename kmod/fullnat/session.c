@@ -39,21 +39,25 @@ static DEFINE_PER_CPU(u32, turn);
 void fnat_session_expire(struct ip_vs_conn *cp)
 {
 	if (timer_pending(&cp->timer) &&
-	    time_after(cp->timer.expires, jiffies))
+	    time_after(READ_ONCE(cp->timer.expires), jiffies))
 		mod_timer_pending(&cp->timer, jiffies);
 }
 
 /* @old rests on the port that @session has got. */
 static void take_over(struct fnat_session *session, struct fnat_session *old)
 {
+	/* a last FIN may be under way */
+	u32 seq = READ_ONCE(old->seq);
+
 	if (fnat_session_recent(old)) {
 		fnat_count(session->policy, session->laddr,
 			   IPVS_FULLNAT_COUNT_REUSED);
-		if (old->seq && READ_ONCE(session->policy->adjust)) {
+		if (seq && READ_ONCE(session->policy->adjust)) {
 			/* by what nobody can guess, and more than a window */
-			session->seq = old->seq + SZ_16M +
+			session->seq = seq + SZ_16M +
 				       (get_random_u32() & U16_MAX);
-			session->adjust = FNAT_ADJUST_SYN;
+			/* replies can find it */
+			WRITE_ONCE(session->adjust, FNAT_ADJUST_SYN);
 			fnat_count(session->policy, session->laddr,
 				   IPVS_FULLNAT_COUNT_ADJUSTED);
 		}
@@ -296,7 +300,7 @@ static bool become_ghost(struct fnat_session *session)
 		session->rested = jiffies;
 		WRITE_ONCE(session->phase, FNAT_RESTING);
 	}
-	if (session->phase != FNAT_RESTING || !session->seq ||
+	if (session->phase != FNAT_RESTING || !READ_ONCE(session->seq) ||
 	    !fnat_session_recent(session) ||
 	    !check_net(session->ports->pair.net))
 		return false;
