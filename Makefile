@@ -32,7 +32,7 @@ help:
 #: make check           all tests; ends with N passed, N failed, N skipped
 #: make check-style, check-unit, check-ctl, check-install, check-vm   a part of them
 #: make check-kernels   those of check-vm on each of Debian's kernels; KERNELS='SUITE...', TEST_PROGS=
-#: make check-debug     those of check-vm and check-stress on a kernel that checks itself: hours; SECONDS=, TEST_PROGS=
+#: make check-debug     those of check-vm and check-stress on a kernel that checks itself: an hour; SECONDS=, TEST_PROGS=
 #: make coverage        which lines of the modules they come by; SECONDS=, TEST_PROGS=
 #: make check-stress    hostile and random ones, each for SECONDS=; SEED=, SMP=, TEST_PROGS=
 #: make bench           count instructions, beside the peers
@@ -40,7 +40,7 @@ help:
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
 #: make genl            make anew what is made of the netlink contract
 #: make clean           remove what was built
-#: KERNEL=              the virtual machine's kernel: a Debian suite, debug, an unpacked folder, a bzImage
+#: KERNEL=              the virtual machine's kernel: a Debian suite, debug, kcsan, an unpacked folder, a bzImage
 
 $(KDIR)/Makefile:
 	@echo "no headers of kernel $(KVER) in $(KDIR): install linux-headers-$(KVER), or give KVER= or KDIR=" >&2
@@ -100,7 +100,7 @@ dkms-uninstall: root $(if $(DESTDIR),,dkms)
 # What the virtual machine loads is built beside, for its own kernel, so that
 # it never gets in the way of a build for this one.
 vm-modules:
-	@$(VM)/packages build vm $(filter debug,$(KERNEL:coverage=debug))
+	@$(VM)/packages build vm $(if $(filter debug coverage kcsan,$(KERNEL)),debug)
 	@dir=$$($(VM)/kernel) && release=$$($(VM)/kernel --release) && \
 		echo "kernel $$release, in $$dir" && \
 		echo 'building the modules for it'

@@ -24,5 +24,10 @@ machine_for() { # RELEASE
 		# and can be refused that
 		append+=' 8250.nr_uarts=1 slab_nomerge'
 		;;
+	*-kcsan-*)
+		slower=2
+		# most of what is watched is in softirqs
+		append+=' 8250.nr_uarts=1 kcsan.udelay_interrupt=80'
+		;;
 	esac
 }
