@@ -61,10 +61,12 @@ assert_again()
 	assert_ge "SYNs sent again" $((SLOWER > 1 ? 15 : 20)) "$SYNS"
 }
 
+# assert_not_again: none; but a real server whose kernel lets others run between its
+# last ACK and TIME-WAIT may lose a SYN that comes at once, where all is slow
 assert_not_again()
 {
 	sent_again
-	assert_eq "SYNs sent again" 0 "$SYNS"
+	assert_le "SYNs sent again" $((SLOWER > 1 ? 3 : 0)) "$SYNS"
 }
 
 # proof NAME ADDRESS NUMBERS COUNT
@@ -143,6 +145,9 @@ assert_ok "the real server remembers it" remembered "${servers[1]}" 1
 
 # Clients that the kernel gives unrelated sequence numbers and timestamps
 
+# Where all is slow a FIN is sent twice, and the client resets what answers the
+# second one: that is not to have the real server forget the connection (RFC 1337).
+knob "${servers[0]}" ipv4/tcp_rfc1337 1
 # shellcheck disable=SC2046 # a list
 traffic from $(printf '192.0.2.%d ' {1..60})
 policy -t "$VIP:80" "$(laddr 1)" "$PORTS"
@@ -159,8 +164,9 @@ assert_counts "reused adjusted" -t "$VIP:80" "600 600"
 assert_remembered
 result "not even if each begins before the one before it"
 
-# The same without
+# The same without; a client's reset makes room for its next SYN
 
+knob "${servers[0]}" ipv4/tcp_rfc1337 0
 policy -t "$VIP:80" "$(laddr 1)" "10200-10219" --adjust off
 assert_answers "20 good" cycle 20 20
 sent_again
