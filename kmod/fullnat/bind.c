@@ -89,9 +89,9 @@ static void bind_session(struct ip_vs_conn *cp, struct fnat_policy *policy)
 	fnat_request_through(cp);
 	/* IPVS gives this and the module back, after end_connection() */
 	atomic_inc(&fnat_app.usecnt);
-	cp->app_data = session;
-	cp->app = &fnat_app;
-	/* the sync daemon binds connections that have packets already */
+	/* the sync daemon binds connections that can be found already */
+	WRITE_ONCE(cp->app_data, session);
+	smp_store_release(&cp->app, &fnat_app);
 	smp_store_release(&cp->packet_xmit, fnat_request);
 }
 

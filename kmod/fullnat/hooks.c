@@ -68,7 +68,7 @@ static bool is_watched(struct net *net)
 {
 	struct netns_ipvs *ipvs = net_ipvs(net);
 
-	return ipvs->enable && !sysctl_backup_only(ipvs);
+	return READ_ONCE(ipvs->enable) && !sysctl_backup_only(ipvs);
 }
 
 /*

@@ -188,7 +188,7 @@ static bool about_reply(struct relay *relay, struct net *net, u8 af,
 	relay->session = fnat_session_of(cp);
 	if (!relay->session ||
 	    READ_ONCE(relay->session->phase) >= FNAT_STALE) {
-		bool ours = cp->app == &fnat_app;
+		bool ours = READ_ONCE(cp->app) == &fnat_app;
 
 		__ip_vs_conn_put(cp);
 		return ours;

@@ -91,7 +91,7 @@ their_bits(const struct net *net, int low, int high, u32 word)
 
 	theirs = bits(low - base, high - base);
 	if (unlikely(theirs))
-		theirs &= ~(reserved ? reserved[word] : 0);
+		theirs &= ~(reserved ? READ_ONCE(reserved[word]) : 0);
 	return theirs;
 }
 
@@ -313,7 +313,8 @@ int fnat_ports_keep(struct fnat_ports *ports, u16 port)
 	}
 	__set_bit(CHUNK_BIT(port), *chunk);
 	ports->taken[CHUNK(port)]++;
-	ports->busy++;
+	/* fnat_ports_used() looks without the lock */
+	WRITE_ONCE(ports->busy, ports->busy + 1);
 	return 0;
 }
 
@@ -328,7 +329,7 @@ void fnat_ports_give(struct fnat_ports *ports, u16 port)
 {
 	__clear_bit(CHUNK_BIT(port), ports->chunk[CHUNK(port)]);
 	ports->taken[CHUNK(port)]--;
-	ports->busy--;
+	WRITE_ONCE(ports->busy, ports->busy - 1);
 }
 
 /**

@@ -43,7 +43,8 @@ static bool is_reset(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
 
 static xmit_fn stock_xmit(const struct ip_vs_conn *cp)
 {
-	return cp->af == AF_INET6 ? stock_xmit6 : stock_xmit4;
+	return cp->af == AF_INET6 ? READ_ONCE(stock_xmit6) :
+				    READ_ONCE(stock_xmit4);
 }
 
 static int drop(struct sk_buff *skb)
@@ -279,9 +280,9 @@ static int rewrite_udp(struct sk_buff *skb, struct ip_vs_protocol *pp,
 void fnat_request_through(const struct ip_vs_conn *cp)
 {
 	if (cp->af == AF_INET6) {
-		if (unlikely(!stock_xmit6))
+		if (unlikely(!READ_ONCE(stock_xmit6)))
 			WRITE_ONCE(stock_xmit6, cp->packet_xmit);
-	} else if (unlikely(!stock_xmit4)) {
+	} else if (unlikely(!READ_ONCE(stock_xmit4))) {
 		WRITE_ONCE(stock_xmit4, cp->packet_xmit);
 	}
 }

@@ -25,8 +25,8 @@
 static bool no_ipsec(const struct net *net)
 {
 #ifdef CONFIG_XFRM
-	return !net->xfrm.policy_count[XFRM_POLICY_OUT] &&
-	       net->xfrm.policy_default[XFRM_POLICY_OUT] !=
+	return !READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_OUT]) &&
+	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_OUT]) !=
 			XFRM_USERPOLICY_BLOCK;
 #else
 	return true;

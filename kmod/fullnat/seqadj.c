@@ -124,7 +124,8 @@ bool fnat_seqadj_request(struct fnat_session *session, struct sk_buff *skb,
 	struct tcphdr *th = header(skb, offset);
 	u32 delta = fnat_session_delta(session);
 
-	if (unlikely(session->adjust == FNAT_ADJUST_SYN && th->syn && !th->ack))
+	if (unlikely(READ_ONCE(session->adjust) == FNAT_ADJUST_SYN &&
+		     th->syn && !th->ack))
 		delta = fnat_session_start_adjusting(session, ntohl(th->seq));
 	if (!delta)
 		return true;

@@ -286,8 +286,9 @@ struct fnat_session *fnat_session_renew(struct ip_vs_conn *cp,
 	/* another packet came first */
 	fnat_session_end(session);
 	session = fnat_session_of(cp);
-	return session && session->phase < FNAT_STALE ? session :
-							ERR_PTR(-EAGAIN);
+	if (session && READ_ONCE(session->phase) < FNAT_STALE)
+		return session;
+	return ERR_PTR(-EAGAIN);
 }
 
 /* Return: whether it stays, as a ghost. */

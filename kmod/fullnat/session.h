@@ -97,7 +97,9 @@ extern struct ip_vs_app fnat_app;
  */
 static inline struct fnat_session *fnat_session_of(const struct ip_vs_conn *cp)
 {
-	return cp->app == &fnat_app ? READ_ONCE(cp->app_data) : NULL;
+	/* set before that is, when it is bound */
+	return smp_load_acquire(&cp->app) == &fnat_app ?
+	       READ_ONCE(cp->app_data) : NULL;
 }
 
 /**
