@@ -40,9 +40,13 @@ passed()
 	echo "${values[*]}"
 }
 
-no_sessions()
+# flushed: has every session ended? One with a packet under way lives on.
+flushed()
 {
-	[ "$(fnatctl session show | wc -l)" -le 1 ]
+	local text
+
+	fnatctl session flush >/dev/null && text=$(fnatctl session show) &&
+		[ "$(wc -l <<<"$text")" -le 1 ]
 }
 
 # tracking 0|1: IPVS's sysctl. A connection stays as it was made, and so would one
@@ -50,8 +54,7 @@ no_sessions()
 tracking()
 {
 	knob "$director" ipv4/vs/conntrack "$1"
-	fnatctl session flush >/dev/null
-	assert_ok "all sessions flushed" busywait no_sessions
+	assert_ok "all sessions flushed" busywait flushed
 }
 
 # tracked: entries of connection tracking that have a server's port 80 and a

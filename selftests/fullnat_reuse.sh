@@ -61,12 +61,13 @@ assert_again()
 	assert_ge "SYNs sent again" $((SLOWER > 1 ? 15 : 20)) "$SYNS"
 }
 
-# assert_not_again: none; but a real server whose kernel lets others run between its
-# last ACK and TIME-WAIT may lose a SYN that comes at once, where all is slow
+# assert_not_again COUNT: none of so many; but where all is slow, a real server
+# that others interrupt between its last ACK and TIME-WAIT may lose a SYN that comes
+# at once
 assert_not_again()
 {
 	sent_again
-	assert_le "SYNs sent again" $((SLOWER > 1 ? 3 : 0)) "$SYNS"
+	assert_le "SYNs sent again" $((SLOWER > 1 ? 2 + $1 / 100 : 0)) "$SYNS"
 }
 
 # proof NAME ADDRESS NUMBERS COUNT
@@ -80,7 +81,7 @@ proof()
 	traffic numbers "$3"
 	assert_answers "$4 good" cycle "$4" 8
 	at_once
-	assert_not_again
+	assert_not_again "$4"
 	assert_counts "created no-port stale" -t "$service" "$4 0 0"
 }
 
@@ -147,7 +148,7 @@ assert_ok "the real server remembers it" remembered "${servers[1]}" 1
 
 # Where all is slow a FIN is sent twice, and the client resets what answers the
 # second one: that is not to have the real server forget the connection (RFC 1337).
-knob "${servers[0]}" ipv4/tcp_rfc1337 1
+[ "$SLOWER" -eq 1 ] || knob "${servers[0]}" ipv4/tcp_rfc1337 1
 # shellcheck disable=SC2046 # a list
 traffic from $(printf '192.0.2.%d ' {1..60})
 policy -t "$VIP:80" "$(laddr 1)" "$PORTS"
@@ -179,7 +180,7 @@ result "--adjust off: numbers stay, and clients have to try again"
 assert_ok "service set" fnatctl service set -t "$VIP:80" --adjust on
 assert_answers "20 good" cycle 20 20
 at_once
-assert_not_again
+assert_not_again 20
 assert_counts "adjusted" -t "$VIP:80" 20
 assert_ok "service set" fnatctl service set -t "$VIP:80" --adjust off
 assert_answers "20 good" cycle 20 20
@@ -192,7 +193,7 @@ result "--adjust can be switched"
 policy -t "$VIP:80" "$(laddr 1)" "10220-10239"
 assert_answers "100 good" cycle 100 4 client
 at_once
-assert_not_again
+assert_not_again 100
 result "closed first by the client: none waits"
 
 # Both ends of a translated connection
@@ -205,7 +206,7 @@ assert_eq "sessions shown as adjusted" 4 \
 	"$(fnatctl session show -t "$VIP:80" | grep -c 'established.* adjusted$')"
 assert_answers 4 bulk "$BYTES"
 assert_answers 4 close
-assert_not_again
+assert_not_again 8
 result "translated: $BYTES bytes there and back, 4 times, unchanged"
 
 for name in "$client" "${servers[0]}"; do
@@ -222,7 +223,7 @@ sent_again
 traffic numbers any
 assert_answers "20 good" cycle 20 4
 at_once
-assert_not_again
+assert_not_again 20
 traffic numbers old
 with_loss 36
 assert_eq "segments with a wrong checksum" "0 0" \
@@ -262,7 +263,7 @@ for mode in 1 0; do
 	assert_answers "20 good" cycle 20
 	at_once
 done
-assert_not_again
+assert_not_again 40
 assert_counts "no-port" -t "$VIP:80" 0
 traffic sport 0
 knob "$director" ipv4/vs/conn_reuse_mode 1
