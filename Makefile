@@ -40,7 +40,7 @@ help:
 #: make style           checkpatch, sparse, W=1, shellcheck, kernel-doc and house rules
 #: make genl            make anew what is made of the netlink contract
 #: make clean           remove what was built
-#: KERNEL=              the virtual machine's kernel: a Debian suite, debug, kcsan, an unpacked folder, a bzImage
+#: KERNEL=              the virtual machine's kernel: a Debian suite, debug, kcsan, coverage, a folder, a bzImage
 
 $(KDIR)/Makefile:
 	@echo "no headers of kernel $(KVER) in $(KDIR): install linux-headers-$(KVER), or give KVER= or KDIR=" >&2
