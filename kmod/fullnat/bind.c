@@ -91,7 +91,9 @@ static void bind_session(struct ip_vs_conn *cp, struct fnat_policy *policy)
 	atomic_inc(&fnat_app.usecnt);
 	/* the sync daemon binds connections that can be found already */
 	WRITE_ONCE(cp->app_data, session);
+	/* for fnat_session_of() */
 	smp_store_release(&cp->app, &fnat_app);
+	/* for fnat_request(), which takes the session for bound */
 	smp_store_release(&cp->packet_xmit, fnat_request);
 }
 
