@@ -313,8 +313,7 @@ int fnat_ports_keep(struct fnat_ports *ports, u16 port)
 	}
 	__set_bit(CHUNK_BIT(port), *chunk);
 	ports->taken[CHUNK(port)]++;
-	/* fnat_ports_used() looks without the lock */
-	WRITE_ONCE(ports->busy, ports->busy + 1);
+	ports->busy++;
 	return 0;
 }
 
@@ -329,7 +328,7 @@ void fnat_ports_give(struct fnat_ports *ports, u16 port)
 {
 	__clear_bit(CHUNK_BIT(port), ports->chunk[CHUNK(port)]);
 	ports->taken[CHUNK(port)]--;
-	WRITE_ONCE(ports->busy, ports->busy - 1);
+	ports->busy--;
 }
 
 /**
@@ -444,7 +443,8 @@ u32 fnat_ports_used(struct net *net, u8 af,
 				 at_laddr) {
 		const struct fnat_pair *pair = &ports->pair;
 
-		if (READ_ONCE(ports->busy) <= used || pair->net != net ||
+		/* without the lock: a look at whether it is worth it */
+		if (data_race(ports->busy) <= used || pair->net != net ||
 		    pair->af != af || !nf_inet_addr_cmp(&pair->laddr, laddr))
 			continue;
 		spin_lock_bh(&ports->lock);

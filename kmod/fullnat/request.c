@@ -43,8 +43,9 @@ static bool is_reset(const struct sk_buff *skb, const struct ip_vs_iphdr *iph)
 
 static xmit_fn stock_xmit(const struct ip_vs_conn *cp)
 {
-	return cp->af == AF_INET6 ? READ_ONCE(stock_xmit6) :
-				    READ_ONCE(stock_xmit4);
+	const xmit_fn *xmit = cp->af == AF_INET6 ? &stock_xmit6 : &stock_xmit4;
+
+	return READ_ONCE(*xmit);
 }
 
 static int drop(struct sk_buff *skb)
